@@ -1,0 +1,74 @@
+"""The notes' last training as a plain Keras script: what this project is measured against.
+
+`keras.Model.fit` on float64 arrays, the stock callbacks, Keras's own defaults. Prints one line of JSON.
+
+    python -m benchmarks.notes --seed 0
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+from sklearn.model_selection import train_test_split
+
+from stages.core.datasets import fashion_mnist  # in the place of load_data(): the same files, checked
+
+
+def model_fn(a_layer: keras.layers.Layer | None = None) -> keras.Sequential:
+    """The notes' model function."""
+    model = keras.Sequential()
+    model.add(keras.layers.Input(shape=(28, 28)))
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(100, activation="relu"))
+    if a_layer:
+        model.add(a_layer)
+    model.add(keras.layers.Dense(10, activation="softmax"))
+    return model
+
+
+def main() -> None:
+    """Train once, evaluate, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, help="for keras.utils.set_random_seed; none: as in the notes, unseeded")
+    parser.add_argument("--epochs", type=int, default=20, help="at most (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        keras.utils.set_random_seed(arguments.seed)
+
+    (train_input, train_target, _), (test_input, test_target, _) = fashion_mnist()
+    train_scaled = train_input / 255.0
+    train_scaled, val_scaled, train_target, val_target = train_test_split(
+        train_scaled, train_target, test_size=0.2, random_state=42
+    )
+    model = model_fn(keras.layers.Dropout(0.3))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint_cb = keras.callbacks.ModelCheckpoint(Path(folder) / "best-model.keras", save_best_only=True)
+        early_stopping_cb = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+        start = time.perf_counter()
+        history = model.fit(
+            train_scaled,
+            train_target,
+            epochs=arguments.epochs,
+            verbose=0,
+            validation_data=(val_scaled, val_target),
+            callbacks=[checkpoint_cb, early_stopping_cb],
+        )
+    epochs = len(history.history["loss"])
+    print(
+        json.dumps(
+            {
+                "epochs": epochs,
+                "seconds_an_epoch": (time.perf_counter() - start) / epochs,
+                "validation": model.evaluate(val_scaled, val_target, verbose=0, return_dict=True),
+                "test": model.evaluate(test_input / 255.0, test_target, verbose=0, return_dict=True),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Check params.yaml before DVC deletes the outputs of any other stage.
+
+The output is the schema of the parameters, not their values: a changed value runs this stage and invalidates
+nothing after it.
+"""
+
+from pathlib import Path
+
+from stages.core.artifacts import save_json
+from stages.core.errors import run
+from stages.core.params import Params, read_params
+
+
+def main() -> None:
+    """params.yaml -> data/params.schema.json, or refused."""
+    read_params()
+    save_json(Path("data/params.schema.json"), Params.model_json_schema())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,50 @@
+"""TensorFlow and Keras, imported without their noise and set up so that equal inputs give equal bytes.
+
+Everything that needs a model imports `keras` and `tf` from here, never directly; and because the import takes
+seconds, stages import such modules inside `main`.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+from types import ModuleType
+
+# Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
+# another backend or float64 weights, and oneDNN off makes the bits depend on the number of threads.
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
+
+
+def _import_quietly(name: str) -> ModuleType:
+    """Import a module with file descriptor 2 pointed at a file; show that file if the import fails.
+
+    TensorFlow's C++ code writes to the descriptor before any log level is read, so neither the environment
+    nor `contextlib.redirect_stderr` keeps it quiet.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            module = importlib.import_module(name)
+        except BaseException:
+            os.dup2(saved, 2)
+            noise.seek(0)
+            sys.stderr.write(noise.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+    return module
+
+
+tf = _import_quietly("tensorflow")
+keras = _import_quietly("keras")
+
+keras.config.set_floatx("float32")
+tf.config.experimental.enable_op_determinism()
+tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
+
+# At these sizes handing work to a second thread costs more than it saves. The bits are the same either way.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,0 +1,93 @@
+"""The data sets: each is a function that returns a `Dataset`, entered in `LOADERS`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from stages.core.artifacts import Images
+from stages.core.errors import UserError
+from stages.core.fetch import fetch
+from stages.core.idx import read_idx
+
+REGISTRY = Path("data/fashion_mnist.yaml")
+
+
+class Dataset(NamedTuple):
+    """What a data set's author calls training data, and the test data that stays untouched till the end."""
+
+    train: Images
+    test: Images
+
+
+def fashion_mnist() -> Dataset:
+    """The original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
+
+    Raises:
+        DataUnreachable: a file is neither here nor to be had.
+        UserError: a file's contents are not what the registry and the format say.
+    """
+    registry = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
+    paths = {
+        role: fetch(file["name"], file["checksum"], registry["mirrors"]) for role, file in registry["files"].items()
+    }
+    classes = np.array(registry["classes"])
+    return Dataset(
+        *(
+            check_images(
+                Images(read_idx(paths[f"{part}_images"], 3), read_idx(paths[f"{part}_labels"], 1), classes), part
+            )
+            for part in ("train", "test")
+        )
+    )
+
+
+def digits() -> Dataset:
+    """scikit-learn's embedded 8 x 8 digits (1,797 images), their 0..16 stretched to 0..255. No network.
+
+    They come without a test set; a fifth, the same whatever the parameters, stands in for it.
+    """
+    data = load_digits()
+    images = np.rint(data.images * (255 / 16)).astype(np.uint8)  # [n, 8, 8]
+    labels = data.target.astype(np.uint8)  # [n]
+    classes = data.target_names.astype(str)
+    train, test, train_labels, test_labels = train_test_split(
+        images, labels, test_size=0.2, random_state=0, stratify=labels
+    )
+    return Dataset(Images(train, train_labels, classes), Images(test, test_labels, classes))
+
+
+LOADERS: dict[str, Callable[[], Dataset]] = {"fashion_mnist": fashion_mnist, "digits": digits}
+
+
+def check_images(data: Images, part: str) -> Images:
+    """Return `data` if its arrays fit together.
+
+    Raises:
+        UserError: no images, another number of labels than of images, or a label without a class.
+    """
+    images, labels, classes = data
+    if images.ndim != 3 or images.dtype != np.uint8 or labels.ndim != 1:  # noqa: PLR2004
+        raise UserError(f"{part} data: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
+    if len(images) != len(labels) or not len(images):
+        raise UserError(f"{part} data: {len(images)} images but {len(labels)} labels")
+    if labels.max() >= len(classes):
+        raise UserError(f"{part} data: label {labels.max()}, expected 0 to {len(classes) - 1}")
+    return data
+
+
+def first(data: Images, limit: int | None) -> Images:
+    """The first `limit` images, or all for None."""
+    return Images(data.images[:limit], data.labels[:limit], data.classes)
+
+
+def split(data: Images, val_size: float, seed: int) -> tuple[Images, Images]:
+    """Split off a share `val_size` for validation, by scikit-learn's `train_test_split` as in the notes."""
+    train, val, train_labels, val_labels = train_test_split(
+        data.images, data.labels, test_size=val_size, random_state=seed
+    )
+    return Images(train, train_labels, data.classes), Images(val, val_labels, data.classes)

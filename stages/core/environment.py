@@ -1,0 +1,19 @@
+"""What besides the inputs decides the bytes of a trained model."""
+
+import sys
+from importlib.metadata import version
+
+import archspec.cpu
+
+
+def environment() -> dict[str, str]:
+    """The operating system, the class of CPU, and the versions of the libraries that compute.
+
+    The class is archspec's name of the instruction set level (x86_64_v3 has AVX2, x86_64_v4 AVX-512): the
+    libraries choose their code by it, and another order of sums gives other last bits.
+    """
+    return {
+        "platform": sys.platform,
+        "cpu": archspec.cpu.host().generic.name,
+        **{package: version(package) for package in ("keras", "numpy", "tensorflow")},
+    }

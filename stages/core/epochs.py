@@ -1,0 +1,107 @@
+"""The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
+
+It computes what `keras.Model.fit(..., shuffle=False)` computes on the same rows in the same order, to the bit,
+without leaving the graph between two batches.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from stages.core.artifacts import Images
+from stages.core.backend import keras, tf
+from stages.core.errors import UserError
+
+Logs = dict[str, float]  # loss, accuracy, val_loss, val_accuracy
+
+VALIDATION_BATCH = 4096  # rows; the sums over batches, so the last bits of val_loss, depend on it
+
+
+def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
+
+    Keras's `fit` on arrays would shuffle to one and the same order in every epoch once a seed is set.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(rows)
+
+
+def epoch_runner(
+    model: keras.Model, train: Images, val: Images, batch_size: int, seed: int
+) -> Callable[[int], Logs]:
+    """A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
+
+    The images stay in memory once, as uint8; the last, smaller batch is trained too.
+    """
+    images, labels = tf.constant(train.images), tf.constant(train.labels)  # [n, height, width], [n]
+    steps, rest = divmod(len(train.labels), batch_size)
+    whole = steps * batch_size
+
+    # Not converted: the body is graph code already, and AutoGraph would walk through Keras's sources.
+    @tf.autograph.experimental.do_not_convert
+    def train_step(rows: tf.Tensor) -> None:
+        model.train_step((tf.gather(images, rows), tf.gather(labels, rows)))
+
+    @tf.function(jit_compile=False)
+    def train_epoch(order: tf.Tensor, last: tf.Tensor) -> None:
+        for rows in order:  # order: [steps, batch_size]
+            train_step(rows)
+        if rest:  # decided while tracing
+            train_step(last)  # [rest]
+
+    val_images, val_labels = tf.constant(val.images), tf.constant(val.labels)
+
+    @tf.function(jit_compile=False, autograph=False)
+    def validate() -> None:
+        for start in range(0, len(val.labels), VALIDATION_BATCH):
+            rows = slice(start, start + VALIDATION_BATCH)
+            model.test_step((val_images[rows], val_labels[rows]))
+
+    # Variables cannot be made inside a graph's loop, so all are made here: the metrics', then the optimizer's.
+    model.test_step((images[:1], labels[:1]))
+    model.optimizer.build(model.trainable_variables)
+
+    def results() -> Logs:
+        logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+        model.reset_metrics()
+        return logs
+
+    def run_epoch(epoch: int) -> Logs:
+        order = row_order(len(train.labels), seed, epoch)
+        model.reset_metrics()
+        train_epoch(tf.constant(order[:whole].reshape(steps, batch_size)), tf.constant(order[whole:]))
+        logs = results()
+        validate()
+        return logs | {f"val_{name}": value for name, value in results().items()}
+
+    return run_epoch
+
+
+def run_epochs(
+    model: keras.Model,
+    run_epoch: Callable[[int], Logs],
+    epochs: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> dict[str, list[float]]:
+    """Run up to `epochs` epochs; the callbacks see what they see in `fit`, and may stop the run.
+
+    Returns:
+        Keras's `History.history`: a list a metric, one value an epoch.
+
+    Raises:
+        UserError: a loss is not finite any more.
+    """
+    events = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
+    model.stop_training = False
+    events.on_train_begin()
+    for epoch in range(epochs):
+        events.on_epoch_begin(epoch)
+        logs = run_epoch(epoch)
+        # Before the callbacks: to them a NaN in the first epoch would stay the best for ever.
+        if bad := [name for name, value in logs.items() if not math.isfinite(value)]:
+            raise UserError(f"epoch {epoch + 1}: {bad[0]} is {logs[bad[0]]}; try a lower learning_rate")
+        events.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    events.on_train_end()
+    return model.history.history

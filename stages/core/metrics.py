@@ -1,0 +1,62 @@
+"""What the probabilities of a classifier are worth. Arrays in, plain numbers out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+
+class ClassScores(NamedTuple):
+    """One class against all others."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int  # images of the class
+
+
+def per_class(labels: np.ndarray, predicted: np.ndarray, classes: int) -> list[ClassScores]:
+    """Precision, recall and F1 of each class; 0 where a class was never predicted or never there."""
+    columns = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
+    return [
+        ClassScores(float(precision), float(recall), float(f1), int(support))
+        for precision, recall, f1, support in zip(*columns, strict=True)
+    ]
+
+
+def macro_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """The plain mean of the classes' F1."""
+    return float(f1_score(labels, predicted, labels=range(classes), average="macro", zero_division=0))
+
+
+class ReliabilityBin(NamedTuple):
+    """The images whose top probability falls into one bin."""
+
+    confidence: float  # their mean top probability
+    accuracy: float  # the share of them classified rightly
+    count: int
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
+    """Group images by top probability into equal bins of (0, 1], without the empty ones.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, who use 15 bins.
+
+    Args:
+        probabilities: float [n, classes].
+        labels: int [n].
+        bins: the number of bins.
+    """
+    confidence = probabilities.max(axis=-1).astype(np.float64)  # [n]
+    correct = probabilities.argmax(axis=-1) == labels  # [n]
+    position = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # [n]
+    return [
+        ReliabilityBin(float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
+        for inside in (position == number for number in range(bins))
+        if inside.any()
+    ]
+
+
+def expected_calibration_error(table: list[ReliabilityBin]) -> float:
+    """The mean distance of confidence and accuracy, weighted by count (Guo et al. 2017, equation 3)."""
+    return sum(row.count * abs(row.accuracy - row.confidence) for row in table) / sum(row.count for row in table)
