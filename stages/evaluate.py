@@ -24,10 +24,12 @@ def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, val: Images) -> None:
-    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
+    """
+    The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
 
     Raises:
         RuntimeError: they do not.
+
     """
     from_whole = whole.predict(val.images, batch_size=BATCH, verbose=0).argmax(axis=-1)  # [n]
     from_weights = rebuilt.predict(val.images, batch_size=BATCH, verbose=0).argmax(axis=-1)  # [n]

@@ -13,7 +13,7 @@ WEIGHTS = Path("models/model.weights.h5")
 
 
 def main() -> None:
-    """data/prepared/{train,val}.npz -> models/, plots/history.csv, metrics/train.json."""
+    """data/prepared/{train,val}.npz -> models/, plots/history.csv, metrics/{train,environment}.json."""
     params = read_params()
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
@@ -47,13 +47,15 @@ def main() -> None:
     model.save_weights(WEIGHTS)
     make_canonical(BEST_MODEL)
     make_canonical(WHOLE_MODEL)
-    save_json(Path("models/environment.json"), environment())
+    save_json(Path("metrics/environment.json"), environment())
 
     epochs = len(history["loss"])
     kept = best_epoch(history[params.monitor], params.monitor) if params.save_best_only else epochs - 1
     stopped_epoch = stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
     save_csv(
-        Path("plots/history.csv"), ["epoch", *history], zip(range(1, epochs + 1), *history.values(), strict=True)
+        Path("plots/history.csv"),
+        ["epoch", *history],
+        zip(range(1, epochs + 1), *history.values(), strict=True),
     )
     save_json(
         Path("metrics/train.json"),

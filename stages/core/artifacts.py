@@ -26,10 +26,12 @@ def save_images(path: Path, data: Images) -> None:
 
 
 def load_images(path: Path) -> Images:
-    """Read what `save_images` wrote.
+    """
+    Read what `save_images` wrote.
 
     Raises:
         UserError: the file is absent or not such an archive.
+
     """
     try:
         with np.load(path, allow_pickle=False) as archive:

@@ -25,11 +25,13 @@ class Dataset(NamedTuple):
 
 
 def fashion_mnist() -> Dataset:
-    """The original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
+    """
+    The original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
 
     Raises:
         DataUnreachable: a file is neither here nor to be had.
         UserError: a file's contents are not what the registry and the format say.
+
     """
     registry = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
     paths = {
@@ -39,7 +41,8 @@ def fashion_mnist() -> Dataset:
     return Dataset(
         *(
             check_images(
-                Images(read_idx(paths[f"{part}_images"], 3), read_idx(paths[f"{part}_labels"], 1), classes), part
+                Images(read_idx(paths[f"{part}_images"], 3), read_idx(paths[f"{part}_labels"], 1), classes),
+                part,
             )
             for part in ("train", "test")
         )
@@ -47,7 +50,8 @@ def fashion_mnist() -> Dataset:
 
 
 def digits() -> Dataset:
-    """scikit-learn's embedded 8 x 8 digits (1,797 images), their 0..16 stretched to 0..255. No network.
+    """
+    scikit-learn's embedded 8 x 8 digits (1,797 images), their 0..16 stretched to 0..255. No network.
 
     They come without a test set; a fifth, the same whatever the parameters, stands in for it.
     """
@@ -65,13 +69,15 @@ LOADERS: dict[str, Callable[[], Dataset]] = {"fashion_mnist": fashion_mnist, "di
 
 
 def check_images(data: Images, part: str) -> Images:
-    """Return `data` if its arrays fit together.
+    """
+    Return `data` if its arrays fit together.
 
     Raises:
         UserError: no images, another number of labels than of images, or a label without a class.
+
     """
     images, labels, classes = data
-    if images.ndim != 3 or images.dtype != np.uint8 or labels.ndim != 1:  # noqa: PLR2004
+    if images.ndim != 3 or images.dtype != np.uint8 or labels.ndim != 1:
         raise UserError(f"{part} data: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
     if len(images) != len(labels) or not len(images):
         raise UserError(f"{part} data: {len(images)} images but {len(labels)} labels")

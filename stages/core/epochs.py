@@ -1,4 +1,5 @@
-"""The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
+"""
+The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
 
 It computes what `keras.Model.fit(..., shuffle=False)` computes on the same rows in the same order, to the bit,
 without leaving the graph between two batches.
@@ -19,17 +20,17 @@ VALIDATION_BATCH = 4096  # rows; the sums over batches, so the last bits of val_
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
+    """
+    The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
 
     Keras's `fit` on arrays would shuffle to one and the same order in every epoch once a seed is set.
     """
     return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
-def epoch_runner(
-    model: keras.Model, train: Images, val: Images, batch_size: int, seed: int
-) -> Callable[[int], Logs]:
-    """A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
+def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int, seed: int) -> Callable[[int], Logs]:
+    """
+    A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
 
     The images stay in memory once, as uint8; the last, smaller batch is trained too.
     """
@@ -83,13 +84,15 @@ def run_epochs(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    """Run up to `epochs` epochs; the callbacks see what they see in `fit`, and may stop the run.
+    """
+    Run up to `epochs` epochs; the callbacks see what they see in `fit`, and may stop the run.
 
     Returns:
         Keras's `History.history`: a list a metric, one value an epoch.
 
     Raises:
         UserError: a loss is not finite any more.
+
     """
     events = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
     model.stop_training = False

@@ -1,4 +1,5 @@
-"""The figures, as one family: a colour and a line for each kind of data, a title that states the finding.
+"""
+The figures, as one family: a colour and a line for each kind of data, a title that states the finding.
 
 Figures are drawn without pyplot, which would keep state, and with Matplotlib's own defaults, not the user's.
 """
@@ -42,12 +43,14 @@ def save_png(figure: Figure, path: Path) -> None:
 
 
 def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int | None) -> Figure:
-    """Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
+    """
+    Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
 
     Args:
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, one value an epoch.
         best_epoch: the kept epoch, from 1.
         stopped_epoch: the epoch after which training stopped early, from 1; None if it ran out.
+
     """
     epochs = range(1, len(history["loss"]) + 1)
     figure = Figure(figsize=(9, 4.2), layout="constrained")
@@ -72,12 +75,14 @@ def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int 
 
 
 def confusion(actual: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> Figure:
-    """How often images of each class were taken for each class; the rows are the true classes.
+    """
+    How often images of each class were taken for each class; the rows are the true classes.
 
     Args:
         actual: the true class of each image, by name.
         predicted: the predicted class of each image, by name.
         classes: the names, in the order in which they are shown.
+
     """
     position = {name: number for number, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]
@@ -102,6 +107,6 @@ def confusion(actual: Sequence[str], predicted: Sequence[str], classes: Sequence
     axes.set_yticks(range(len(classes)), classes)
     for (i, j), count in np.ndenumerate(counts):
         if count:
-            axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")  # noqa: PLR2004
+            axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     return figure

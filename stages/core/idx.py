@@ -14,7 +14,8 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Read a gzipped IDX file of unsigned bytes.
+    """
+    Read a gzipped IDX file of unsigned bytes.
 
     The header is two zero bytes, the type, the number of dimensions, then each dimension as a big-endian
     32-bit integer; the values follow in C order.
@@ -24,6 +25,7 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
 
     Raises:
         UserError: not gzip, not IDX, another type or number of dimensions, or another length than it says.
+
     """
     try:
         raw = gzip.decompress(path.read_bytes())

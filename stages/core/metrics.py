@@ -38,7 +38,8 @@ class ReliabilityBin(NamedTuple):
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
-    """Group images by top probability into equal bins of (0, 1], without the empty ones.
+    """
+    Group images by top probability into equal bins of (0, 1], without the empty ones.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, who use 15 bins.
 
@@ -46,6 +47,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
         probabilities: float [n, classes].
         labels: int [n].
         bins: the number of bins.
+
     """
     confidence = probabilities.max(axis=-1).astype(np.float64)  # [n]
     correct = probabilities.argmax(axis=-1) == labels  # [n]

@@ -1,0 +1,50 @@
+# `make` runs the pipeline; `make help` lists the rest. Works with GNU make from 3.81 on.
+
+# Only for single commands: the pinned environment comes first, so that `python` in dvc.yaml is its Python.
+IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+INSTALLED = .venv/.installed
+
+.PHONY: repro test acceptance format lock clean help
+
+repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
+	@$(IN_VENV) dvc repro
+	@$(IN_VENV) python -m stages.commands.summary
+
+test: $(INSTALLED) ## lint, and the tests that take minutes
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) pytest
+
+acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
+	@$(IN_VENV) pytest -m acceptance
+
+format: $(INSTALLED) ## format the code, mend what the linter can mend
+	@$(IN_VENV) ruff format .
+	@$(IN_VENV) ruff check --fix .
+
+lock: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with hashes for Python 3.11 to 3.13
+	@$(IN_VENV) pip install --quiet uv==0.13.9
+	@$(IN_VENV) uv pip compile pyproject.toml --group dev --output-file requirements.txt --upgrade \
+		--universal --fork-strategy fewest --generate-hashes \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+clean: ## remove the environment; data, models and DVC's cache stay
+	rm -rf .venv
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
+		printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+# One stamp says that everything was installed. Made anew from nothing when the pins change.
+$(INSTALLED): requirements.txt
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+		then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "make: no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
+	fi; \
+	echo "Installing the pinned packages into .venv (2.6 GB, about two minutes) ..." && \
+	"$$found" -m venv --clear .venv && \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+	touch $@
