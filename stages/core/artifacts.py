@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ def load_images(path: Path) -> Images:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return Images(*(archive[name] for name in Images._fields))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a file of prepared images ({error}); `dvc repro prepare` makes it") from error
 
 

@@ -61,7 +61,9 @@ def build_model(
 def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> None:
     """Compile in place, for sparse integer labels; `optimizer` by Keras's name."""
     model.compile(
-        optimizer=keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}}),
+        optimizer=keras.optimizers.get(
+            {"class_name": optimizer, "config": {"name": optimizer, "learning_rate": learning_rate}}
+        ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,  # XLA draws other dropout masks, depends on the number of threads, and is slower here

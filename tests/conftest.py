@@ -1,0 +1,111 @@
+"""Fixtures: a workspace to run stages in, the real data, and clones to drive the real dvc in."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.core.artifacts import Images
+from stages.core.datasets import Dataset, fashion_mnist
+from stages.core.errors import DataUnreachable
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Tests leave the root: relative folders would be lost on the way, and so would the files in data/raw.
+os.environ["FASHION_MNIST_DIR"] = str((ROOT / os.environ.get("FASHION_MNIST_DIR", "data/raw")).resolve())
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.pop("DVC_ROOT", None)
+
+
+def write_params(folder: Path, **changes: object) -> None:
+    """The committed params.yaml, comments and all, with some values changed or keys added."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    for key, value in changes.items():
+        written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+        line = f"{key}: {written}".rstrip()
+        text, found = re.subn(rf"(?m)^{key}:.*?(?=  #|$)", line, text)
+        if not found:
+            text += f"{line}\n"
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, made the current one, with the parameters of a short run on the digits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    shutil.copy(ROOT / "data/fashion_mnist.yaml", tmp_path / "data")
+    write_params(tmp_path, dataset="digits", epochs=3)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Dataset:
+    """Fashion-MNIST, whole."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return fashion_mnist()
+    except DataUnreachable as error:
+        pytest.skip(str(error))
+    finally:
+        os.chdir(before)
+
+
+def head(data: Images, rows: int) -> Images:
+    """The first rows."""
+    return Images(data.images[:rows], data.labels[:rows], data.classes)
+
+
+class Clone:
+    """The working tree as it stands, committed in a Git repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.check_output(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+        )
+        for name in filter(lambda name: (ROOT / name).is_file(), listed.splitlines()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+        self.run("git", "init", "--quiet", "--initial-branch=main")
+        self.run("git", "config", "user.name", "Test")
+        self.run("git", "config", "user.email", "test@example.org")
+        self.commit()
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone; the output is in the exception if it fails."""
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", "All")
+
+    def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run dvc."""
+        return self.run("dvc", *arguments, check=check)
+
+    def git_status(self) -> str:
+        """What `git status` sees changed."""
+        return self.run("git", "status", "--porcelain").stdout
+
+
+@pytest.fixture(scope="module")
+def digits_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which a short run on the digits has been reproduced and committed."""
+    folder = tmp_path_factory.mktemp("clone") / "a folder with spaces"
+    folder.mkdir()
+    clone = Clone(folder)
+    write_params(folder, dataset="digits", epochs=3)
+    clone.dvc("repro")
+    clone.commit()
+    return clone

@@ -1,0 +1,131 @@
+"""The real dvc in a clone of the working tree, on the digits."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Clone, write_params
+
+pytestmark = pytest.mark.dvc
+
+
+def metric(clone: Clone, name: str) -> dict:
+    return json.loads((clone.folder / f"metrics/{name}.json").read_text(encoding="utf-8"))
+
+
+def test_a_second_repro_does_nothing(digits_clone: Clone):
+    assert "Data and pipelines are up to date." in digits_clone.dvc("repro").stdout
+    assert digits_clone.git_status() == ""
+
+
+def test_running_all_again_leaves_every_byte(digits_clone: Clone):
+    digits_clone.dvc("repro", "--force")
+    assert digits_clone.git_status() == ""
+
+
+def test_the_stages_follow_each_other(digits_clone: Clone):
+    dot = digits_clone.dvc("dag", "--dot").stdout
+    for edge in (
+        '"check" -> "prepare"',
+        '"prepare" -> "train"',
+        '"prepare" -> "evaluate"',
+        '"train" -> "evaluate"',
+        '"evaluate" -> "plot"',
+    ):
+        assert edge in dot
+
+
+def test_an_experiment_changes_one_line_of_params_and_shows_in_the_diffs(digits_clone: Clone):
+    digits_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
+    changed = digits_clone.run("git", "diff", "--unified=0", "HEAD", "--", "params.yaml").stdout
+    lines = [line.split("  #")[0] for line in changed.splitlines() if re.match(r"[+-]\w", line)]
+    assert lines == ["-dropout: 0.3", "+dropout: 0.5"]
+    params = json.loads(digits_clone.dvc("params", "diff", "--json").stdout)
+    assert (params["params.yaml"]["dropout"]["old"], params["params.yaml"]["dropout"]["new"]) == (0.3, 0.5)
+    metrics = json.loads(digits_clone.dvc("metrics", "diff", "--json").stdout)["diff"]
+    assert metrics["metrics/evaluation.json"]["validation.loss"]["diff"] != 0
+
+    # and back, from DVC's run cache, without training again
+    digits_clone.run("git", "checkout", "HEAD", "--", ".")
+    back = digits_clone.dvc("repro").stdout
+    assert "Stage 'train' is cached - skipping run" in back
+    assert "Running stage" not in back
+    assert digits_clone.git_status() == ""
+
+
+def test_a_typo_deletes_nothing(digits_clone: Clone):
+    folder = digits_clone.folder
+    before = {path: path.read_bytes() for part in ("models", "metrics", "plots") for path in (folder / part).iterdir()}
+    write_params(folder, dataset="digits", epochs=3, dropout=1.5)
+    failed = digits_clone.dvc("repro", check=False)
+    assert failed.returncode
+    assert "params.yaml: dropout: must be less than 1, got 1.5" in failed.stdout + failed.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    digits_clone.run("git", "checkout", "HEAD", "--", "params.yaml")
+    digits_clone.dvc("repro")
+    assert digits_clone.git_status() == ""
+
+
+def test_a_stage_that_fails_is_brought_back_by_one_command(digits_clone: Clone):
+    write_params(digits_clone.folder, dataset="digits", epochs=3, optimizer="sgd", learning_rate=1e30)
+    failed = digits_clone.dvc("repro", check=False)
+    assert "try a lower learning_rate" in failed.stdout + failed.stderr
+    assert not (digits_clone.folder / "metrics/train.json").exists()
+    digits_clone.run("git", "checkout", "HEAD", "--", "params.yaml")
+    assert "Running stage 'train'" not in digits_clone.dvc("repro").stdout
+    assert digits_clone.git_status() == ""
+
+
+def test_metrics_and_plots_are_shown(digits_clone: Clone):
+    shown = digits_clone.dvc("metrics", "show").stdout
+    for name in ("best_epoch", "test.macro_f1", "test.ece", "train"):
+        assert name in shown
+    drawn = digits_clone.dvc("plots", "show", "--json")
+    assert "warning" not in (drawn.stdout + drawn.stderr).lower()
+    assert set(json.loads(drawn.stdout)["data"]) >= {
+        "Loss", "Accuracy", "plots/history.csv", "plots/confusion.csv", "plots/per_class.csv",
+        "plots/reliability.csv", "plots/curves.png", "plots/confusion.png",
+    }  # fmt: skip
+
+
+def wait_for_queue(clone: Clone, seconds: float) -> dict[str, str]:
+    """Wait until no queued experiment is waiting or running; the status of each by its task."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        rows = [line.split() for line in clone.dvc("queue", "status").stdout.splitlines()]
+        status = {row[0]: row[-1] for row in rows if row and re.fullmatch(r"[0-9a-f]{7}", row[0])}
+        if status and not {"Queued", "Running"} & set(status.values()):
+            return status
+        time.sleep(1)
+    raise AssertionError(clone.dvc("queue", "status").stdout)
+
+
+def test_queued_experiments_run_in_copies_two_at_once_and_show_in_the_table(digits_clone: Clone):
+    digits_clone.dvc("exp", "run", "--queue", "--set-param", "dropout=0.1,0.5", "--set-param", "patience=5")
+    digits_clone.dvc("queue", "start", "--jobs", "2")
+    assert list(wait_for_queue(digits_clone, 180).values()) == ["Success"] * 2
+    assert digits_clone.git_status() == ""
+    table = digits_clone.dvc("exp", "show", "--csv").stdout
+    rows = list(csv.DictReader(io.StringIO(table)))
+    ran = {(row["dropout"], row["patience"]) for row in rows if row["State"] == "Success"}
+    assert ran == {("0.1", "5"), ("0.5", "5")}
+
+
+def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(digits_clone: Clone, monkeypatch):
+    raw = digits_clone.folder / "data/raw"
+    for file in Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"):
+        shutil.copy(file, raw)
+    if len(list(raw.glob("*.gz"))) < 4:
+        pytest.skip("no Fashion-MNIST files on this machine")
+    monkeypatch.delenv("FASHION_MNIST_DIR")
+    change = ("--set-param", "dataset=fashion_mnist", "--set-param", "limit=200")
+    done = digits_clone.dvc("exp", "run", "--temp", "--name", "temporary", *change)
+    assert "fashion_mnist: 160 train, 40 val, 200 test images" in done.stdout
+    assert digits_clone.git_status() == ""

@@ -1,0 +1,91 @@
+import functools
+import hashlib
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from stages.core import fetch as fetch_module
+from stages.core.errors import DataUnreachable
+from stages.core.fetch import fetch, raw_folders
+
+RIGHT = b"the right contents"
+CHECKSUM = "md5:" + hashlib.md5(RIGHT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FASHION_MNIST_DIR")
+    monkeypatch.setattr(fetch_module, "ATTEMPTS_AGAIN", 0)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path):
+    """A web server for the folder `served`, with the requests that it got."""
+    (tmp_path / "served").mkdir()
+    requests = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            requests.append(self.path)
+
+    handler = functools.partial(Handler, directory=tmp_path / "served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", requests
+        server.shutdown()
+
+
+def put(path: str, contents: bytes) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(contents)
+
+
+def test_a_right_file_in_data_raw_is_used_without_asking_the_network(mirror):
+    put("data/raw/file.gz", RIGHT)
+    assert fetch("file.gz", CHECKSUM, [mirror[0]]) == Path("data/raw/file.gz")
+    assert mirror[1] == []
+
+
+def test_the_named_folder_comes_next(monkeypatch):
+    put("elsewhere/file.gz", RIGHT)
+    put("data/raw/file.gz", b"wrong")
+    monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
+    assert fetch("file.gz", CHECKSUM, []) == Path("elsewhere/file.gz")
+    assert Path("data/raw/file.gz").read_bytes() == b"wrong"
+
+
+def test_both_folders_count_from_the_main_checkout_in_a_temporary_copy(monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", "/main/checkout")
+    monkeypatch.setenv("FASHION_MNIST_DIR", "../files")
+    assert raw_folders() == [Path("/main/checkout/data/raw"), Path("/main/checkout/../files")]
+
+
+def test_an_absent_file_is_downloaded_into_data_raw(mirror):
+    put("served/file.gz", RIGHT)
+    assert fetch("file.gz", CHECKSUM, [mirror[0]]).read_bytes() == RIGHT
+    assert Path("data/raw/file.gz").read_bytes() == RIGHT
+
+
+def test_the_second_mirror_serves_where_the_first_cannot(mirror):
+    put("served/second/file.gz", RIGHT)
+    fetch("file.gz", CHECKSUM, [mirror[0] + "first/", mirror[0] + "second/"])
+    assert (mirror[1][0], mirror[1][-1]) == ("/first/file.gz", "/second/file.gz")
+    assert Path("data/raw/file.gz").read_bytes() == RIGHT
+
+
+def test_a_wrong_download_is_never_used_nor_kept(mirror):
+    put("served/file.gz", b"<html>not the file</html>")
+    with pytest.raises(DataUnreachable, match=r"file.gz: in none of data/raw, and no download .*127\.0\.0\.1") as error:
+        fetch("file.gz", CHECKSUM, [mirror[0]])
+    assert "\n" not in str(error.value)
+    assert list(Path("data/raw").iterdir()) == []
+
+
+def test_a_wrong_local_file_is_named_with_what_was_expected(caplog):
+    put("data/raw/file.gz", b"wrong")
+    with pytest.raises(DataUnreachable, match="FASHION_MNIST_DIR"):
+        fetch("file.gz", CHECKSUM, [])
+    assert "data/raw/file.gz: not used, its md5 is" in caplog.text

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import classification_report
+
+from stages.core.metrics import expected_calibration_error, macro_f1, per_class, reliability
+
+
+def probabilities(confidence: list[float]) -> np.ndarray:
+    """Two classes; class 0 predicted with the given confidence."""
+    return np.array([[c, 1 - c] for c in confidence], np.float32)
+
+
+def test_a_model_as_sure_as_it_is_right_has_no_calibration_error():
+    labels = np.array([0, 0, 0, 1])  # right in 3 of 4, and 75 % sure
+    table = reliability(probabilities([0.75] * 4), labels)
+    assert [tuple(row) for row in table] == [(0.75, 0.75, 4)]
+    assert expected_calibration_error(table) == 0
+
+
+def test_the_calibration_error_is_weighted_by_count():
+    table = reliability(probabilities([0.625, 0.625, 0.625, 1.0]), np.array([0, 0, 0, 1]))
+    # three images 62.5 % sure and right: off by .375; one quite sure and wrong: off by 1
+    assert expected_calibration_error(table) == pytest.approx((3 * 0.375 + 1 * 1.0) / 4)
+
+
+def test_bins_agree_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.5, 1, 1000)
+    correct = generator.random(1000) < confidence
+    table = reliability(probabilities(confidence), np.where(correct, 0, 1), bins=10)
+    accuracy, mean_confidence = calibration_curve(correct, confidence, n_bins=10)
+    np.testing.assert_allclose([row.accuracy for row in table], accuracy)
+    np.testing.assert_allclose([row.confidence for row in table], mean_confidence, rtol=1e-6)
+    assert sum(row.count for row in table) == 1000
+
+
+def test_class_scores_agree_with_scikit_learns_report():
+    generator = np.random.default_rng(0)
+    labels, predicted = generator.integers(0, 3, (2, 200))
+    report = classification_report(labels, predicted, output_dict=True)
+    for number, scores in enumerate(per_class(labels, predicted, 3)):
+        expected = report[str(number)]
+        assert scores == (expected["precision"], expected["recall"], expected["f1-score"], expected["support"])
+    assert macro_f1(labels, predicted, 3) == pytest.approx(report["macro avg"]["f1-score"])
+
+
+def test_a_class_that_never_appears_scores_zero():
+    scores = per_class(np.array([0, 0]), np.array([0, 0]), classes=2)
+    assert scores == [(1, 1, 1, 2), (0, 0, 0, 0)]

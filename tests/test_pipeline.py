@@ -1,0 +1,138 @@
+"""dvc.yaml against the code: what a stage imports, reads and draws must be what it declares."""
+
+import ast
+import csv
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.core.params import Params
+from tests.conftest import ROOT
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+STAGES = list(PIPELINE["stages"])
+
+
+def file_of(module: str) -> Path | None:
+    path = ROOT / f"{module.replace('.', '/')}.py"
+    return path if path.is_file() else None
+
+
+def imported_files(path: Path, seen: set[Path]) -> set[Path]:
+    """The files of stages/ that a file imports anywhere in it, directly or not, itself included."""
+    if path in seen:
+        return seen
+    seen.add(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
+        elif isinstance(node, ast.Import):
+            modules = [name.name for name in node.names]
+        else:
+            continue
+        for file in filter(None, map(file_of, filter(lambda name: name.startswith("stages."), modules))):
+            imported_files(file, seen)
+    return seen
+
+
+def names(entries: list) -> set[str]:
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def outputs(stage: dict) -> set[str]:
+    return names(stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", []))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str):
+    declared = {dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith("stages/")}
+    imported = {file.relative_to(ROOT).as_posix() for file in imported_files(ROOT / f"stages/{stage}.py", set())}
+    assert declared == imported
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_exactly_the_parameters_that_it_reads(stage: str):
+    read = {
+        node.attr
+        for node in ast.walk(ast.parse((ROOT / f"stages/{stage}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params"
+    }
+    assert read == set(PIPELINE["stages"][stage].get("params", []))
+
+
+def test_every_parameter_is_read_by_a_stage():
+    declared = set().union(*(stage.get("params", []) for stage in PIPELINE["stages"].values()))
+    assert declared == set(Params.model_fields)
+
+
+def test_nothing_below_the_stages_reads_parameters_on_its_own():
+    # or the test above would not see it
+    for path in (ROOT / "stages/core").glob("*.py"):
+        if path.name != "params.py":
+            assert "read_params" not in path.read_text(encoding="utf-8")
+
+
+def test_the_packages_own_files_are_empty_and_so_need_no_dependency():
+    assert [path for path in (ROOT / "stages").rglob("__init__.py") if path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_exactly_the_files_that_it_declares(stage: str):
+    named = {
+        node.value
+        for file in imported_files(ROOT / f"stages/{stage}.py", set())
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and re.fullmatch(r"(data|models|metrics|plots)/[\w./-]+", str(node.value))
+    }
+    declared = outputs(PIPELINE["stages"][stage]) | {
+        dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith("stages/")
+    }
+    # data/raw is the user's; the schema is a dependency of prepare for the order alone, params.yaml of check
+    special = {"data/raw", "data/params.schema.json", "params.yaml"}
+    assert named - special == declared - special
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_uncached_output_is_a_metric_or_a_plot(stage: str):
+    """DVC leaves a stage with a plain uncached out out of its run cache."""
+    for entry in PIPELINE["stages"][stage].get("outs", []):
+        assert isinstance(entry, str) or next(iter(entry.values())).get("cache", True)
+
+
+def columns(table: str) -> list[str]:
+    with (ROOT / table).open(encoding="utf-8") as file:
+        return next(csv.reader(file))
+
+
+def plotted() -> list[tuple[str, str]]:
+    pairs = []
+    for stage in PIPELINE["stages"].values():
+        for entry in stage.get("plots", []):
+            if isinstance(entry, dict):
+                for table, options in entry.items():
+                    pairs += [(table, options[axis]) for axis in ("x", "y") if axis in options]
+    for entry in PIPELINE["plots"]:
+        for options in entry.values():
+            for table, wanted in options["y"].items():
+                pairs += [(table, options["x"]), *((table, column) for column in wanted)]
+    return pairs
+
+
+@pytest.mark.parametrize(("table", "column"), plotted())
+def test_every_plotted_column_is_in_its_table(table: str, column: str):
+    assert column in columns(table)
+
+
+def test_the_declared_model_is_an_output():
+    artifact = PIPELINE["artifacts"]["fashion-mnist-classifier"]
+    assert artifact["path"] in outputs(PIPELINE["stages"]["train"])
+
+
+def test_the_parameters_are_checked_before_any_other_stage():
+    """DVC deletes a stage's outputs before running it, so a typo must fail in a stage that comes first."""
+    check = PIPELINE["stages"]["check"]
+    assert "params.yaml" in check["deps"]
+    assert outputs(check) <= set(PIPELINE["stages"]["prepare"]["deps"])
+    assert check["outs"] == [{"data/params.schema.json": {"persist": True}}]

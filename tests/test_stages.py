@@ -1,0 +1,216 @@
+"""The stages one after the other on the digits, in one process, without DVC."""
+
+import csv
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import check, evaluate, plot, prepare, train
+from stages.commands import summary
+from stages.core.artifacts import load_images
+from stages.core.backend import keras
+from stages.core.errors import DataUnreachable, UserError
+from tests.conftest import write_params
+
+
+def read_json(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def history() -> dict[str, list[float]]:
+    with Path("plots/history.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def run_stages(folder: Path, *stages, **params) -> None:
+    write_params(folder, dataset="digits", **params)
+    for stage in stages:
+        stage.main()
+
+
+def test_check_writes_the_same_schema_whatever_the_values(workspace):
+    run_stages(workspace, check)
+    before = Path("data/params.schema.json").read_bytes()
+    run_stages(workspace, check, dropout=0.5, patience=None)
+    assert Path("data/params.schema.json").read_bytes() == before
+    assert set(json.loads(before)["properties"]) >= {"dropout", "patience"}
+
+
+def test_check_refuses_and_leaves_the_schema(workspace):
+    run_stages(workspace, check)
+    with pytest.raises(UserError, match="dropout"):
+        run_stages(workspace, check, dropout=2)
+    assert Path("data/params.schema.json").exists()
+
+
+def test_prepare_splits_and_counts(workspace):
+    run_stages(workspace, prepare, val_size=0.25)
+    parts = {name: load_images(Path(f"data/prepared/{name}.npz")) for name in ("train", "val", "test")}
+    counts = {name: len(part.labels) for name, part in parts.items()}
+    assert read_json("metrics/data.json") == {"dataset": "digits", "classes": 10, **counts}
+    assert counts["val"] == np.ceil(0.25 * (counts["train"] + counts["val"]))
+    assert all(part.images.dtype == np.uint8 for part in parts.values())
+
+
+def test_prepare_with_a_limit_makes_a_smoke_run(workspace, real_data):
+    write_params(workspace, dataset="fashion_mnist", limit=100)
+    prepare.main()
+    assert read_json("metrics/data.json") == {
+        "dataset": "fashion_mnist", "classes": 10, "train": 80, "val": 20, "test": 100,
+    }  # fmt: skip
+
+
+def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
+    run_stages(workspace, prepare, train, epochs=40, learning_rate=0.03)
+    metrics, values = read_json("metrics/train.json"), history()
+    assert metrics["stopped_early"]
+    assert metrics["stopped_epoch"] == metrics["epochs"] == metrics["best_epoch"] + 2  # patience
+    assert metrics["val_loss"] == min(values["val_loss"]) == values["val_loss"][metrics["best_epoch"] - 1]
+    assert values["epoch"] == list(range(1, metrics["epochs"] + 1))
+
+    # the checkpoint, the whole model and the weights are all that epoch
+    val = load_images(Path("data/prepared/val.npz"))
+    best, whole = (keras.models.load_model(f"models/{name}.keras") for name in ("best-model", "model_whole"))
+    assert evaluate.loss_and_accuracy(best, val) == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
+    for one, other in zip(best.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+    printed = capsys.readouterr().out
+    assert "Total params: 7,510" in printed  # the summary
+    assert (
+        f"stopped after epoch {metrics['stopped_epoch']}: val_loss no better for 2 epochs in a row; "
+        f"models/best-model.keras keeps epoch {metrics['best_epoch']}" in printed
+    )
+
+
+def test_train_without_early_stopping_runs_all_epochs(workspace, capsys):
+    run_stages(workspace, prepare, train, epochs=2, patience=None, dropout=0, save_best_only=False)
+    metrics = read_json("metrics/train.json")
+    assert (metrics["epochs"], metrics["stopped_early"], metrics["stopped_epoch"]) == (2, False, None)
+    assert metrics["best_epoch"] == 2  # the last, since save_best_only is off
+    model = keras.models.load_model("models/best-model.keras")
+    assert "dropout" not in [layer.name for layer in model.layers]
+    assert "ran all 2 epochs" in capsys.readouterr().out
+
+
+def test_the_same_parameters_give_the_same_bytes_and_another_seed_others(workspace):
+    outputs = ("models/best-model.keras", "models/model_whole.keras", "models/model.weights.h5", "plots/history.csv")
+
+    def contents(seed: int) -> list[bytes]:
+        run_stages(workspace, prepare, train, epochs=2, seed=seed)
+        return [Path(path).read_bytes() for path in outputs]
+
+    first = contents(1)
+    assert contents(1) == first
+    assert all(one != other for one, other in zip(first, contents(2), strict=True))
+
+
+def test_a_training_that_diverges_says_so(workspace):
+    with pytest.raises(UserError, match=r"epoch \d: .*; try a lower learning_rate"):
+        run_stages(workspace, prepare, train, optimizer="sgd", learning_rate=1e30)
+
+
+@pytest.fixture
+def trained(workspace):
+    run_stages(workspace, prepare, train, epochs=3)
+    return workspace
+
+
+def test_evaluate_measures_the_best_model(trained):
+    evaluate.main()
+    metrics, training = read_json("metrics/evaluation.json"), read_json("metrics/train.json")
+    assert metrics["validation"] == {"loss": training["val_loss"], "accuracy": training["val_accuracy"]}
+    assert set(metrics["test"]) == {"loss", "accuracy", "macro_f1", "ece", "per_class"}
+    assert set(metrics["test"]["per_class"]["7"]) == {"precision", "recall", "f1"}
+
+    with Path("plots/confusion.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    right = sum(row["actual"] == row["predicted"] for row in rows)
+    assert len(rows) == read_json("metrics/data.json")["test"]
+    assert right / len(rows) == pytest.approx(metrics["test"]["accuracy"])
+    sevens = [row for row in rows if row["actual"] == "7"]
+    assert sum(row["predicted"] == "7" for row in sevens) / len(sevens) == pytest.approx(
+        metrics["test"]["per_class"]["7"]["recall"]
+    )
+
+
+def test_evaluate_refuses_weights_that_differ_from_the_whole_model(trained):
+    model = keras.models.load_model("models/model_whole.keras")
+    model.set_weights([-weights for weights in model.get_weights()])
+    model.save_weights("models/model.weights.h5")
+    with pytest.raises(RuntimeError, match=r"model_whole\.keras and model\.weights\.h5 disagree on"):
+        evaluate.main()
+
+
+def test_evaluate_takes_its_metrics_from_the_best_model_not_from_the_last(trained):
+    whole = Path("models/model_whole.keras")
+    evaluate.main()
+    before = read_json("metrics/evaluation.json")
+    model = keras.models.load_model(whole)
+    model.set_weights([weights * 0 for weights in model.get_weights()])
+    model.save(whole)
+    model.save_weights("models/model.weights.h5")
+    evaluate.main()
+    assert read_json("metrics/evaluation.json") == before
+
+
+def test_plot_and_summary_show_the_run(trained, capsys):
+    evaluate.main()
+    plot.main()
+    for name in ("curves", "confusion"):
+        assert Path(f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert Path(f"plots/{name}.png").stat().st_size < 300_000
+    summary.main()
+    printed = capsys.readouterr().out
+    assert f"{read_json('metrics/evaluation.json')['test']['accuracy']:.4f}" in printed
+    assert "kept epoch 3 of 3 (ran all)" in printed
+
+
+def test_the_summary_without_results_says_how_to_get_them(workspace):
+    with pytest.raises(UserError, match=r"metrics/data\.json: no results yet; make them with: dvc repro"):
+        summary.main()
+
+
+def test_another_environment_than_the_committed_one_is_said_in_one_line(trained, monkeypatch):
+    class Shown:
+        returncode = 0
+        stdout = json.dumps(read_json("metrics/environment.json") | {"cpu": "x86_64_v3"})
+
+    monkeypatch.setattr("subprocess.run", lambda *args, **options: Shown)
+    here = read_json("metrics/environment.json")["cpu"]
+    assert f"(cpu {here} here, x86_64_v3 there)" in summary.other_environment()
+    Shown.stdout = json.dumps(read_json("metrics/environment.json"))
+    assert summary.other_environment() is None
+
+
+def test_metrics_hold_no_path_and_no_time(trained):
+    evaluate.main()
+    for path in Path("metrics").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert str(trained) not in text
+        assert "time" not in text
+        assert "date" not in text
+
+
+def test_prepare_never_uses_a_wrong_raw_file(workspace, monkeypatch, real_data, caplog):
+    raw = workspace / "data/raw"
+    raw.mkdir()
+    for source in Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"):
+        shutil.copyfile(source, raw / source.name)
+    damaged = raw / "t10k-labels-idx1-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    monkeypatch.delenv("FASHION_MNIST_DIR")
+    registry = workspace / "data/fashion_mnist.yaml"
+    registry.write_text(re.sub("https?://", "http://127.0.0.1:9/", registry.read_text()))  # nobody listens there
+    monkeypatch.setattr("stages.core.fetch.ATTEMPTS_AGAIN", 0)
+    write_params(workspace, dataset="fashion_mnist")
+    with pytest.raises(DataUnreachable, match=r"t10k-labels-idx1-ubyte\.gz: in none of data/raw"):
+        prepare.main()
+    assert "data/raw/t10k-labels-idx1-ubyte.gz: not used" in caplog.text
+    assert not Path("data/prepared").exists()
