@@ -4,11 +4,17 @@
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 
-.PHONY: repro test acceptance format lock clean help
+# Columns of `dvc exp show` for which no terminal has room.
+NO_ROOM = Created|State|Executor|stopped_.*|loss|accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test.per_class)\..*|test.(loss|ece|macro_f1)
+
+.PHONY: repro experiments test acceptance format lock clean help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@$(IN_VENV) dvc repro
 	@$(IN_VENV) python -m stages.commands.summary
+
+experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
+	@$(IN_VENV) dvc exp show --no-pager --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
 
 test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) ruff check .

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def write_params(folder: Path, **changes: object) -> None:
     for key, value in changes.items():
         written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
         line = f"{key}: {written}".rstrip()
-        text, found = re.subn(rf"(?m)^{key}:.*?(?=  #|$)", line, text)
+        text, found = re.subn(rf"(?m)^{key}:.*$", line, text)
         if not found:
             text += f"{line}\n"
     (folder / "params.yaml").write_text(text, encoding="utf-8")
@@ -100,7 +101,7 @@ class Clone:
 
 
 @pytest.fixture(scope="module")
-def digits_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def reproduced_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which a short run on the digits has been reproduced and committed."""
     folder = tmp_path_factory.mktemp("clone") / "a folder with spaces"
     folder.mkdir()
@@ -109,3 +110,11 @@ def digits_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.dvc("repro")
     clone.commit()
     return clone
+
+
+@pytest.fixture
+def digits_clone(reproduced_clone: Clone) -> Iterator[Clone]:
+    """The clone as it was committed, whatever an earlier test did to it."""
+    yield reproduced_clone
+    reproduced_clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+    reproduced_clone.dvc("checkout", "--quiet")
