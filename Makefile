@@ -22,7 +22,7 @@ test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) pytest
 
 acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
-	@$(IN_VENV) pytest -m acceptance
+	@$(IN_VENV) pytest -m acceptance --capture=no
 
 format: $(INSTALLED) ## format the code, mend what the linter can mend
 	@$(IN_VENV) ruff format .

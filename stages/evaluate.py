@@ -20,7 +20,8 @@ BATCH = 4096  # as in training's validation, so that the validation loss is the 
 
 def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
     """Keras's own evaluation of a compiled model."""
-    return model.evaluate(data.images, data.labels, batch_size=BATCH, verbose=0, return_dict=True)
+    values = model.evaluate(data.images, data.labels, batch_size=BATCH, verbose=0, return_dict=True)
+    return {name: values[name] for name in ("loss", "accuracy")}
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, val: Images) -> None:

@@ -19,7 +19,7 @@ def main() -> None:
     val = load_images(Path("data/prepared/val.npz"))
 
     from stages.core.callbacks import EpochLines, best_epoch, checkpoint, early_stopping
-    from stages.core.epochs import epoch_runner, run_epochs
+    from stages.core.epochs import METRICS, epoch_runner, run_epochs
     from stages.core.keras_files import make_canonical
     from stages.core.model import build_model, compile_model, dropout_layer
 
@@ -54,8 +54,8 @@ def main() -> None:
     stopped_epoch = stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
     save_csv(
         Path("plots/history.csv"),
-        ["epoch", *history],
-        zip(range(1, epochs + 1), *history.values(), strict=True),
+        ["epoch", *METRICS],
+        zip(range(1, epochs + 1), *(history[name] for name in METRICS), strict=True),
     )
     save_json(
         Path("metrics/train.json"),
@@ -64,7 +64,7 @@ def main() -> None:
             "best_epoch": kept + 1,
             "stopped_early": stopped_epoch is not None,
             "stopped_epoch": stopped_epoch,
-            **{name: values[kept] for name, values in history.items()},
+            **{name: history[name][kept] for name in METRICS},
         },
     )
     why = (

@@ -7,7 +7,7 @@ import pytest
 
 from stages.core.backend import keras
 from stages.core.callbacks import EpochLines, best_epoch, checkpoint, early_stopping, mode
-from stages.core.epochs import run_epochs
+from stages.core.epochs import METRICS, run_epochs
 
 VAL_LOSS = [0.5, 0.4, 0.45, 0.38, 0.38, 0.39, 0.2]  # best of the first six: epoch 4
 
@@ -18,7 +18,7 @@ def play(values: list[float], callbacks: list, monitor: str = "val_loss") -> ker
 
     def run_epoch(epoch: int) -> dict[str, float]:
         model.set_weights([np.array([[epoch + 1.0]])])
-        others = dict.fromkeys(EpochLines.METRICS, 1.0)
+        others = dict.fromkeys(METRICS, 1.0)
         return others | {monitor: values[epoch]}
 
     run_epochs(model, run_epoch, len(values), callbacks)
@@ -78,7 +78,7 @@ def test_no_patience_is_no_early_stopping():
 
 
 def test_accuracies_are_better_when_higher_and_losses_when_lower():
-    assert [mode(monitor) for monitor in EpochLines.METRICS] == ["min", "max", "min", "max"]
+    assert [mode(monitor) for monitor in METRICS] == ["min", "max", "min", "max"]
 
 
 def test_a_line_an_epoch_shows_the_best_so_far_and_the_patience_left(capsys):

@@ -72,6 +72,7 @@ def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
     assert metrics["stopped_early"]
     assert metrics["stopped_epoch"] == metrics["epochs"] == metrics["best_epoch"] + 2  # patience
     assert metrics["val_loss"] == min(values["val_loss"]) == values["val_loss"][metrics["best_epoch"] - 1]
+    assert list(values) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert values["epoch"] == list(range(1, metrics["epochs"] + 1))
 
     # the checkpoint, the whole model and the weights are all that epoch

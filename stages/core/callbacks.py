@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from stages.core.backend import keras
-from stages.core.epochs import Logs
+from stages.core.epochs import METRICS, Logs
 
 
 def mode(monitor: str) -> str:
@@ -48,8 +48,6 @@ class EpochLines(keras.callbacks.Callback):
     Stands last in the list of callbacks, since it shows what EarlyStopping has just counted.
     """
 
-    METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-
     def __init__(self, monitor: str, stopping: keras.callbacks.EarlyStopping | None) -> None:
         super().__init__()
         self.monitor = monitor
@@ -58,7 +56,7 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Print the column heads."""
-        heads = "".join(f"{name:>14}" for name in self.METRICS)
+        heads = "".join(f"{name:>14}" for name in METRICS)
         print(f"{'epoch':>7}{heads}  {'best ' + self.monitor:<26}  patience left  seconds", flush=True)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
@@ -70,7 +68,7 @@ class EpochLines(keras.callbacks.Callback):
         self.values.append(logs[self.monitor])
         best = best_epoch(self.values, self.monitor)
         count = f"{epoch + 1}/{self.params['epochs']}"
-        metrics = "".join(f"{logs[name]:14.4f}" for name in self.METRICS)
+        metrics = "".join(f"{logs[name]:14.4f}" for name in METRICS)
         best_so_far = f"{self.values[best]:.4f} at epoch {best + 1}"
         left = "-" if self.stopping is None else str(self.stopping.patience - self.stopping.wait)
         seconds = time.perf_counter() - self.start

@@ -14,7 +14,8 @@ from stages.core.artifacts import Images
 from stages.core.backend import keras, tf
 from stages.core.errors import UserError
 
-Logs = dict[str, float]  # loss, accuracy, val_loss, val_accuracy
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+Logs = dict[str, float]  # these, of one epoch
 
 VALIDATION_BATCH = 4096  # rows; the sums over batches, so the last bits of val_loss, depend on it
 
@@ -63,17 +64,17 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     model.optimizer.build(model.trainable_variables)
 
     def results() -> Logs:
-        logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+        values = model.get_metrics_result()
         model.reset_metrics()
-        return logs
+        return {name: float(value) for name, value in values.items()}
 
     def run_epoch(epoch: int) -> Logs:
         order = row_order(len(train.labels), seed, epoch)
         model.reset_metrics()
         train_epoch(tf.constant(order[:whole].reshape(steps, batch_size)), tf.constant(order[whole:]))
-        logs = results()
+        training = results()
         validate()
-        return logs | {f"val_{name}": value for name, value in results().items()}
+        return training | {f"val_{name}": value for name, value in results().items()}
 
     return run_epoch
 
