@@ -5,7 +5,7 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 
 # Columns of `dvc exp show` for which no terminal has room.
-NO_ROOM = Created|State|Executor|stopped_.*|loss|accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test.per_class)\..*|test.(loss|ece|macro_f1)
+NO_ROOM = Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*
 
 .PHONY: repro experiments test acceptance format lock clean help
 
@@ -43,12 +43,13 @@ help: ## this list
 
 # One stamp says that everything was installed. Made anew from nothing when the pins change.
 $(INSTALLED): requirements.txt
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 		then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-		echo "make: no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
+		echo "make: $(or $(PYTHON),what is on PATH) is no Python 3.11, 3.12 or 3.13;" \
+			"name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
 	fi; \
 	echo "Installing the pinned packages into .venv (2.6 GB, about two minutes) ..." && \
 	"$$found" -m venv --clear .venv && \

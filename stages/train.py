@@ -67,8 +67,9 @@ def main() -> None:
             **{name: history[name][kept] for name in METRICS},
         },
     )
+    by = f" by more than {params.min_delta:g}" if params.min_delta else ""
     why = (
-        f"stopped after epoch {stopped_epoch}: {params.monitor} no better for {params.patience} epochs in a row"
+        f"stopped after epoch {stopped_epoch}: {params.monitor} no better{by} for {params.patience} epochs in a row"
         if stopped_epoch
         else f"ran all {epochs} epochs"
     )

@@ -1,5 +1,6 @@
 """Fixtures: a workspace to run stages in, the real data, and clones to drive the real dvc in."""
 
+import ast
 import os
 import re
 import shutil
@@ -18,7 +19,9 @@ from stages.core.errors import DataUnreachable
 ROOT = Path(__file__).resolve().parent.parent
 
 # Tests leave the root: relative folders would be lost on the way, and so would the files in data/raw.
-os.environ["FASHION_MNIST_DIR"] = str((ROOT / os.environ.get("FASHION_MNIST_DIR", "data/raw")).resolve())
+os.environ["FASHION_MNIST_DIR"] = str(
+    (ROOT / Path(os.environ.get("FASHION_MNIST_DIR") or "data/raw").expanduser()).resolve()
+)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.pop("DVC_ROOT", None)
 
@@ -61,6 +64,28 @@ def real_data() -> Dataset:
 def head(data: Images, rows: int) -> Images:
     """The first rows."""
     return Images(data.images[:rows], data.labels[:rows], data.classes)
+
+
+def file_of(module: str) -> Path | None:
+    path = ROOT / f"{module.replace('.', '/')}.py"
+    return path if path.is_file() else None
+
+
+def imported_files(path: Path, seen: set[Path]) -> set[Path]:
+    """The files of stages/ that a file imports anywhere in it, directly or not, itself included."""
+    if path in seen:
+        return seen
+    seen.add(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
+        elif isinstance(node, ast.Import):
+            modules = [name.name for name in node.names]
+        else:
+            continue
+        for file in filter(None, map(file_of, filter(lambda name: name.startswith("stages."), modules))):
+            imported_files(file, seen)
+    return seen
 
 
 class Clone:

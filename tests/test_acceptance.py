@@ -1,14 +1,12 @@
 """The whole job on all 60,000 real images: minutes (make acceptance)."""
 
 import json
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages.core.artifacts import Images
+from stages.core.artifacts import Images, load_csv
 from stages.core.callbacks import best_epoch, early_stopping
 from stages.core.datasets import Dataset, split
 from stages.core.environment import environment
@@ -19,9 +17,11 @@ from tests.test_dvc import wait_for_queue
 
 pytestmark = pytest.mark.acceptance
 
-# The notes' own script (benchmarks/notes.py) over seeds 0-7, measured: means, to the three digits that the
-# spread over seeds (0.004) leaves any meaning.
-NOTES_VALIDATION, NOTES_TEST = 0.881, 0.873
+# The notes' own script (`python -m benchmarks.notes --seed N`, N from 0 to 7), measured: mean accuracy of the kept
+# epoch. Its standard deviation over seeds is 0.0046 and 0.0032, ours about half; the standard error is that of a
+# difference of two such means of eight. To tell better from equal takes more seeds than that.
+NOTES = {"validation": 0.8808, "test": 0.8737}
+STANDARD_ERROR = {"validation": 0.0018, "test": 0.0015}
 
 
 def notes_training(train: Images, val: Images, test: Images, seed: int) -> tuple[float, float, int]:
@@ -40,17 +40,18 @@ def test_eight_seeds_are_as_accurate_as_the_notes_own_script(real_data: Dataset)
     results = [notes_training(train, val, real_data.test, seed) for seed in range(8)]
     for seed, (validation, test, kept) in enumerate(results):
         print(f"seed {seed}: validation {validation:.4f}, test {test:.4f}, kept epoch {kept}")
-    validation, test, kept = np.mean(results, axis=0)
-    print(f"mean: validation {validation:.5f}, test {test:.5f}, kept epoch {kept:.1f}")
-    assert round(validation, 3) >= NOTES_VALIDATION
-    assert round(test, 3) >= NOTES_TEST
+    means = dict(zip(("validation", "test", "kept epoch"), np.mean(results, axis=0), strict=True))
+    print("mean: " + ", ".join(f"{name} {value:.5f}" for name, value in means.items()))
+    for part, notes in NOTES.items():
+        print(f"{part}: {means[part] - notes:+.5f} against the notes' script, standard error {STANDARD_ERROR[part]}")
+        assert means[part] >= notes - STANDARD_ERROR[part]
 
 
 @pytest.fixture(scope="module")
 def clone(real_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A fresh clone with nothing but what is committed, reproduced."""
+    """The working tree, committed in a repository without a cache, and every stage run."""
     fresh = Clone(tmp_path_factory.mktemp("clone"))
-    fresh.dvc("repro")
+    fresh.dvc("repro", "--force")
     return fresh
 
 
@@ -72,20 +73,26 @@ def test_the_default_parameters_reach_the_accuracy_promised(clone: Clone):
     }  # fmt: skip
 
 
-def test_the_notes_five_trainings_run_by_the_commands_in_the_readme(clone: Clone):
-    commands = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "-n notes-" in line]
+def test_the_notes_five_trainings_run_by_the_commands_in_the_readme_and_give_its_table(clone: Clone):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line for line in readme if "-n notes-" in line]
     assert len(commands) == 5
-    epochs = []
-    for command in commands:
-        clone.run("git", "checkout", "HEAD", "--", ".")
-        subprocess.run(command.split("#")[0], shell=True, cwd=clone.folder, check=True, capture_output=True)
-        epochs.append(metric(clone, "train")["epochs"])
-        accuracy = metric(clone, "evaluation")["validation"]["accuracy"]
-        print(f"{command.split()[-1]}: {epochs[-1]} epochs, validation accuracy {accuracy:.4f}")
-        assert accuracy > 0.85
-    assert epochs[:4] == [5, 20, 20, 11]
+    rows = {}
+    for number, command in enumerate(commands, start=1):
+        subprocess.run(command, shell=True, cwd=clone.folder, check=True, capture_output=True)
+        train, evaluation = metric(clone, "train"), metric(clone, "evaluation")
+        last = {name: float(value) for name, value in load_csv(clone.folder / "plots/history.csv")[-1].items()}
+        rows[number] = (
+            f"| {train['epochs']:2} | {train['best_epoch']:2} | {train['val_loss']:.4f} | {last['val_loss']:.4f} "
+            f"| {last['val_loss'] - last['loss']:7.4f} | {evaluation['validation']['accuracy']:.4f} |"
+        )
+        print(f"| {number} | {rows[number]}")
     clone.run("git", "checkout", "HEAD", "--", ".")
     clone.dvc("repro")
+    if metric(clone, "environment") != environment():
+        pytest.skip("the table comes from another environment")
+    for number, row in rows.items():
+        assert any(line.startswith(f"| {number} |") and line.endswith(row) for line in readme), row
 
 
 def test_a_grid_of_queued_experiments_runs_on_two_workers(clone: Clone):
@@ -93,13 +100,3 @@ def test_a_grid_of_queued_experiments_runs_on_two_workers(clone: Clone):
     clone.dvc("exp", "run", "--queue", *change)
     clone.dvc("queue", "start", "--jobs", "2")
     assert list(wait_for_queue(clone, 600).values()) == ["Success"] * 6
-
-
-def test_the_readmes_numbers_are_those_of_the_committed_metrics():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    evaluation = json.loads((ROOT / "metrics/evaluation.json").read_text(encoding="utf-8"))
-    for part in ("validation", "test"):
-        for name in ("accuracy", "loss"):
-            assert f"{evaluation[part][name]:.4f}" in readme
-    assert Path(ROOT / "plots/curves.png").is_file()
-    assert os.environ["FASHION_MNIST_DIR"] not in readme

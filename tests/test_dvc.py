@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Clone, write_params
+from tests.conftest import ROOT, Clone, write_params
 
 pytestmark = pytest.mark.dvc
 
@@ -139,3 +141,36 @@ def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(digits_
     done = digits_clone.dvc("exp", "run", "--temp", "--name", "temporary", *change)
     assert "fashion_mnist: 160 train, 40 val, 200 test images" in done.stdout
     assert digits_clone.git_status() == ""
+
+
+def test_make_is_the_front_door(digits_clone: Clone, monkeypatch):
+    bin_folder = digits_clone.folder / ".venv/bin"
+    bin_folder.parent.mkdir()
+    bin_folder.symlink_to(Path(sys.executable).parent)
+    (digits_clone.folder / ".venv/.installed").touch()
+    assert digits_clone.git_status() == ""
+
+    again = digits_clone.run("make").stdout
+    assert "Data and pipelines are up to date." in again
+    assert "dvc exp run -S dropout=0.5" in again
+    assert again == digits_clone.run("make", "repro").stdout
+
+    described = re.findall(r"make (\w+)", digits_clone.run("make", "help").stdout)
+    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY:"))
+    assert set(phony.split()[1:]) <= set(described)
+
+    digits_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
+    monkeypatch.setenv("COLUMNS", "80")
+    table = digits_clone.run("make", "experiments").stdout
+    for column in ("Experiment", "val_loss", "val_accuracy", "dropout"):
+        assert column in table
+    assert "…" not in table  # nothing cut off
+
+
+def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Path):
+    shutil.copy(digits_clone.folder / "Makefile", tmp_path)
+    shutil.copy(digits_clone.folder / "requirements.txt", tmp_path)
+    done = subprocess.run(["make", "PYTHON=/no/such/python"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("make: /no/such/python is no Python 3.11, 3.12 or 3.13;")
+    assert not (tmp_path / ".venv").exists()

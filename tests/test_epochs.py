@@ -5,9 +5,10 @@ import pytest
 
 from stages.core.artifacts import Images
 from stages.core.backend import keras
-from stages.core.epochs import METRICS, VALIDATION_BATCH, epoch_runner, row_order, run_epochs
+from stages.core.datasets import digits
+from stages.core.epochs import METRICS, epoch_runner, row_order, run_epochs
 from stages.core.errors import UserError
-from stages.core.model import build_model, compile_model, dropout_layer
+from stages.core.model import EVALUATION_BATCH, build_model, compile_model, dropout_layer
 from tests.conftest import head
 
 
@@ -30,7 +31,7 @@ def assert_equals_fit(train: Images, val: Images, optimizer: str, batch_size: in
             shuffle=False,
             verbose=0,
             validation_data=(val.images, val.labels),
-            validation_batch_size=VALIDATION_BATCH,
+            validation_batch_size=EVALUATION_BATCH,
         )
         for name, values in fitted.history.items():
             expected.setdefault(name, []).extend(values)
@@ -47,6 +48,11 @@ def assert_equals_fit(train: Images, val: Images, optimizer: str, batch_size: in
 def test_the_loop_equals_fit_bit_for_bit(real_data, optimizer: str):
     # 1010 images: the last batch has 18; 5000 for validation: two batches
     assert_equals_fit(head(real_data.train, 1010), head(real_data.test, 5000), optimizer, batch_size=32, epochs=2)
+
+
+def test_the_loop_equals_fit_on_the_embedded_digits():
+    data = digits()
+    assert_equals_fit(data.train, data.test, "adam", batch_size=32, epochs=2)
 
 
 def test_the_loop_equals_fit_where_all_images_are_one_small_batch(real_data):

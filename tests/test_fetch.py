@@ -28,7 +28,13 @@ def mirror(tmp_path: Path):
     requests = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
+        def do_GET(self):
+            if "busy" in self.path and len(requests) == 0:
+                self.send_error(503)
+            else:
+                super().do_GET()
+
+        def log_request(self, *arguments):
             requests.append(self.path)
 
     handler = functools.partial(Handler, directory=tmp_path / "served")
@@ -72,8 +78,16 @@ def test_an_absent_file_is_downloaded_into_data_raw(mirror):
 def test_the_second_mirror_serves_where_the_first_cannot(mirror):
     put("served/second/file.gz", RIGHT)
     fetch("file.gz", CHECKSUM, [mirror[0] + "first/", mirror[0] + "second/"])
-    assert (mirror[1][0], mirror[1][-1]) == ("/first/file.gz", "/second/file.gz")
+    assert mirror[1] == ["/first/file.gz", "/second/file.gz"]
     assert Path("data/raw/file.gz").read_bytes() == RIGHT
+
+
+def test_a_download_is_tried_again_and_shows_its_progress(mirror, monkeypatch, capfd):
+    monkeypatch.setattr(fetch_module, "ATTEMPTS_AGAIN", 1)
+    put("served/busy/file.gz", RIGHT)
+    fetch("file.gz", CHECKSUM, [mirror[0] + "busy/"])
+    assert mirror[1] == ["/busy/file.gz"] * 2
+    assert "100%" in capfd.readouterr().err
 
 
 def test_a_wrong_download_is_never_used_nor_kept(mirror):

@@ -3,7 +3,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import classification_report
 
-from stages.core.metrics import expected_calibration_error, macro_f1, per_class, reliability
+from stages.core.metrics import ReliabilityBin, expected_calibration_error, macro_f1, per_class, reliability
 
 
 def probabilities(confidence: list[float]) -> np.ndarray:
@@ -22,6 +22,12 @@ def test_the_calibration_error_is_weighted_by_count():
     table = reliability(probabilities([0.625, 0.625, 0.625, 1.0]), np.array([0, 0, 0, 1]))
     # three images 62.5 % sure and right: off by .375; one quite sure and wrong: off by 1
     assert expected_calibration_error(table) == pytest.approx((3 * 0.375 + 1 * 1.0) / 4)
+
+
+def test_the_calibration_error_is_rounded_alike_by_every_python():
+    table = [ReliabilityBin(0.0, accuracy, 1) for accuracy in (0.1,) * 10]
+    assert sum([0.1] * 10, start=0.0) in (1.0, 0.9999999999999999)  # the built-in: by the version of Python
+    assert expected_calibration_error(table) == 1.0 / 10
 
 
 def test_bins_agree_with_scikit_learn():

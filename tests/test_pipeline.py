@@ -2,39 +2,17 @@
 
 import ast
 import csv
+import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
 from stages.core.params import Params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, imported_files
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = list(PIPELINE["stages"])
-
-
-def file_of(module: str) -> Path | None:
-    path = ROOT / f"{module.replace('.', '/')}.py"
-    return path if path.is_file() else None
-
-
-def imported_files(path: Path, seen: set[Path]) -> set[Path]:
-    """The files of stages/ that a file imports anywhere in it, directly or not, itself included."""
-    if path in seen:
-        return seen
-    seen.add(path)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            modules = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
-        elif isinstance(node, ast.Import):
-            modules = [name.name for name in node.names]
-        else:
-            continue
-        for file in filter(None, map(file_of, filter(lambda name: name.startswith("stages."), modules))):
-            imported_files(file, seen)
-    return seen
 
 
 def names(entries: list) -> set[str]:
@@ -136,3 +114,21 @@ def test_the_parameters_are_checked_before_any_other_stage():
     assert "params.yaml" in check["deps"]
     assert outputs(check) <= set(PIPELINE["stages"]["prepare"]["deps"])
     assert check["outs"] == [{"data/params.schema.json": {"persist": True}}]
+
+
+def read_json(path: str) -> dict:
+    return json.loads((ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_training_and_evaluation_measured_the_same_validation_loss_to_the_bit():
+    """In the committed results: 12,000 validation images are three batches, so their size matters."""
+    trained, evaluated = read_json("metrics/train.json"), read_json("metrics/evaluation.json")
+    assert evaluated["validation"] == {"loss": trained["val_loss"], "accuracy": trained["val_accuracy"]}
+
+
+def test_the_readmes_results_are_the_committed_ones():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    evaluation = read_json("metrics/evaluation.json")
+    for name in ("accuracy", "loss"):
+        row = f"| {name:10} | {evaluation['validation'][name]:10.4f} | {evaluation['test'][name]:6.4f} |"
+        assert row in readme

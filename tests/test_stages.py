@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from stages.commands import summary
 from stages.core.artifacts import load_images
 from stages.core.backend import keras
 from stages.core.errors import DataUnreachable, UserError
+from stages.core.evaluation import loss_and_accuracy
+from stages.core.keras_files import make_canonical
+from stages.core.params import Params
 from tests.conftest import write_params
 
 
@@ -78,7 +82,7 @@ def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
     # the checkpoint, the whole model and the weights are all that epoch
     val = load_images(Path("data/prepared/val.npz"))
     best, whole = (keras.models.load_model(f"models/{name}.keras") for name in ("best-model", "model_whole"))
-    assert evaluate.loss_and_accuracy(best, val) == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
+    assert loss_and_accuracy(best, val) == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
     for one, other in zip(best.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -88,6 +92,75 @@ def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
         f"stopped after epoch {metrics['stopped_epoch']}: val_loss no better for 2 epochs in a row; "
         f"models/best-model.keras keeps epoch {metrics['best_epoch']}" in printed
     )
+
+
+CHANGES = [  # a parameter, another value, and others with which it makes a difference
+    ("dropout", 0.6, {}),
+    ("hidden_units", 50, {}),
+    ("optimizer", "rmsprop", {}),
+    ("learning_rate", 0.01, {}),
+    ("batch_size", 64, {}),
+    ("epochs", 2, {}),
+    ("seed", 1, {}),
+    ("val_size", 0.3, {}),
+    ("split_seed", 1, {}),
+    ("limit", 500, {}),
+    ("patience", 1, {"monitor": "loss", "min_delta": 10.0}),
+    ("min_delta", 10.0, {"patience": 1}),
+    ("monitor", "loss", {"learning_rate": 0.3}),
+    ("restore_best_weights", False, {"learning_rate": 0.3}),
+    ("save_best_only", False, {"learning_rate": 0.3}),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "others"), CHANGES, ids=[change[0] for change in CHANGES])
+def test_each_parameter_makes_a_difference(workspace, name, value, others):
+    def outputs() -> list[bytes]:
+        folders = ("models", "plots", "metrics")
+        return [path.read_bytes() for folder in folders for path in sorted(Path(folder).iterdir())]
+
+    usual = {"epochs": 4} | others
+    run_stages(workspace, prepare, train, **usual)
+    before = outputs()
+    run_stages(workspace, prepare, train, **(usual | {name: value}))
+    assert outputs() != before
+
+
+def test_every_parameter_of_prepare_and_train_is_in_that_table():
+    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset"}
+
+
+def test_the_order_of_the_images_is_the_seeds(workspace, monkeypatch):
+    seeds = []
+
+    def row_order(rows, seed, epoch):
+        seeds.append(seed)
+        return np.arange(rows)
+
+    monkeypatch.setattr("stages.core.epochs.row_order", row_order)
+    run_stages(workspace, prepare, train, epochs=1, seed=7)
+    assert seeds == [7]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_saved_model_has_the_optimizer_of_the_parameters(workspace, optimizer: str):
+    run_stages(workspace, prepare, train, epochs=1, optimizer=optimizer, learning_rate=0.02)
+    model = keras.models.load_model("models/model_whole.keras")
+    assert model.optimizer.name == optimizer
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+
+
+def test_the_monitor_decides_the_checkpoint_and_the_stop(workspace):
+    for monitor in ("val_loss", "val_accuracy", "loss", "accuracy"):
+        run_stages(workspace, prepare, train, epochs=12, learning_rate=0.1, patience=2, monitor=monitor)
+        metrics, values = read_json("metrics/train.json"), history()
+        best = (min if monitor.endswith("loss") else max)(values[monitor])
+        assert metrics[monitor] == best
+        if metrics["stopped_early"]:
+            assert metrics["stopped_epoch"] == values[monitor].index(best) + 1 + 2
+        val = load_images(Path("data/prepared/val.npz"))
+        kept = loss_and_accuracy(keras.models.load_model("models/best-model.keras"), val)
+        assert kept == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
 
 
 def test_train_without_early_stopping_runs_all_epochs(workspace, capsys):
@@ -110,6 +183,13 @@ def test_the_same_parameters_give_the_same_bytes_and_another_seed_others(workspa
     first = contents(1)
     assert contents(1) == first
     assert all(one != other for one, other in zip(first, contents(2), strict=True))
+
+
+@pytest.mark.parametrize("path", [train.BEST_MODEL, train.WHOLE_MODEL])
+def test_both_model_files_are_canonical(trained, path: Path):
+    before = path.read_bytes()
+    make_canonical(path)
+    assert path.read_bytes() == before
 
 
 def test_a_training_that_diverges_says_so(workspace):
@@ -178,16 +258,20 @@ def test_the_summary_without_results_says_how_to_get_them(workspace):
         summary.main()
 
 
-def test_another_environment_than_the_committed_one_is_said_in_one_line(trained, monkeypatch):
-    class Shown:
-        returncode = 0
-        stdout = json.dumps(read_json("metrics/environment.json") | {"cpu": "x86_64_v3"})
+def test_another_environment_than_the_committed_one_is_said_in_one_line(trained, capsys):
+    evaluate.main()
+    here = read_json("metrics/environment.json")
+    Path("metrics/environment.json").write_text(json.dumps(here | {"cpu": "pdp11"}))
+    for command in ("init --quiet", "add metrics", "-c user.name=Test -c user.email=t@example.org commit --quiet -m x"):
+        subprocess.run(["git", *command.split()], check=True)
+    capsys.readouterr()
+    summary.main()
+    assert "another environment" not in capsys.readouterr().out  # the committed one
 
-    monkeypatch.setattr("subprocess.run", lambda *args, **options: Shown)
-    here = read_json("metrics/environment.json")["cpu"]
-    assert f"(cpu {here} here, x86_64_v3 there)" in summary.other_environment()
-    Shown.stdout = json.dumps(read_json("metrics/environment.json"))
-    assert summary.other_environment() is None
+    Path("metrics/environment.json").write_text(json.dumps(here))
+    summary.main()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"The committed results come from another environment (cpu {here['cpu']} here, pdp11 there)")
 
 
 def test_metrics_hold_no_path_and_no_time(trained):

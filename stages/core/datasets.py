@@ -73,14 +73,16 @@ def check_images(data: Images, part: str) -> Images:
     Return `data` if its arrays fit together.
 
     Raises:
-        UserError: no images, another number of labels than of images, or a label without a class.
+        UserError: no images, not one label an image, or a label without a class.
 
     """
     images, labels, classes = data
-    if images.ndim != 3 or images.dtype != np.uint8 or labels.ndim != 1:
+    if images.ndim != 3 or images.dtype != np.uint8:
         raise UserError(f"{part} data: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
-    if len(images) != len(labels) or not len(images):
-        raise UserError(f"{part} data: {len(images)} images but {len(labels)} labels")
+    if labels.shape != images.shape[:1]:
+        raise UserError(f"{part} data: {len(images)} images but labels {labels.shape}")
+    if not len(images):
+        raise UserError(f"{part} data: no images")
     if labels.max() >= len(classes):
         raise UserError(f"{part} data: label {labels.max()}, expected 0 to {len(classes) - 1}")
     return data

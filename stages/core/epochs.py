@@ -13,11 +13,10 @@ import numpy as np
 from stages.core.artifacts import Images
 from stages.core.backend import keras, tf
 from stages.core.errors import UserError
+from stages.core.model import EVALUATION_BATCH
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 Logs = dict[str, float]  # these, of one epoch
-
-VALIDATION_BATCH = 4096  # rows; the sums over batches, so the last bits of val_loss, depend on it
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -33,7 +32,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     """
     A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
 
-    The images stay in memory once, as uint8; the last, smaller batch is trained too.
+    The images stay in memory as uint8; the last, smaller batch is trained too.
     """
     images, labels = tf.constant(train.images), tf.constant(train.labels)  # [n, height, width], [n]
     steps, rest = divmod(len(train.labels), batch_size)
@@ -55,8 +54,8 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
     @tf.function(jit_compile=False, autograph=False)
     def validate() -> None:
-        for start in range(0, len(val.labels), VALIDATION_BATCH):
-            rows = slice(start, start + VALIDATION_BATCH)
+        for start in range(0, len(val.labels), EVALUATION_BATCH):
+            rows = slice(start, start + EVALUATION_BATCH)
             model.test_step((val_images[rows], val_labels[rows]))
 
     # Variables cannot be made inside a graph's loop, so all are made here: the metrics', then the optimizer's.
@@ -86,7 +85,7 @@ def run_epochs(
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
     """
-    Run up to `epochs` epochs; the callbacks see what they see in `fit`, and may stop the run.
+    Run up to `epochs` epochs; the callbacks see an epoch's events as in `fit`, and may stop the run.
 
     Returns:
         Keras's `History.history`: a list a metric, one value an epoch.

@@ -3,7 +3,6 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pooch
 import requests
@@ -52,11 +51,12 @@ def fetch(name: str, checksum: str, mirrors: list[str]) -> Path:
             if found == expected:
                 return path
             logger.warning("%s: not used, its %s is %s, expected %s", path, algorithm, found, expected)
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     refusals = []
     for mirror in mirrors:
         source = pooch.create(folders[0], mirror, registry={name: checksum}, retry_if_failed=ATTEMPTS_AGAIN)
         try:
-            return Path(source.fetch(name, downloader=_downloader()))
+            return Path(source.fetch(name, downloader=downloader))
         except (requests.RequestException, ValueError) as error:  # ValueError: the checksum is wrong
             refusals.append(f"{mirror}: {type(error).__name__}")
     raise DataUnreachable(
@@ -64,7 +64,3 @@ def fetch(name: str, checksum: str, mirrors: list[str]) -> Path:
         "Put the four files into data/raw/, or name their folder in FASHION_MNIST_DIR, "
         "or run the embedded data: dvc exp run -S dataset=digits"
     )
-
-
-def _downloader() -> Any:  # noqa: ANN401
-    return pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)

@@ -1,5 +1,6 @@
 """What the probabilities of a classifier are worth. Arrays in, plain numbers out."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -61,4 +62,5 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
 
 def expected_calibration_error(table: list[ReliabilityBin]) -> float:
     """The mean distance of confidence and accuracy, weighted by count (Guo et al. 2017, equation 3)."""
-    return sum(row.count * abs(row.accuracy - row.confidence) for row in table) / sum(row.count for row in table)
+    # fsum, since the built-in sum rounds differently from Python 3.12 on, and so would the committed figure
+    return math.fsum(row.count * abs(row.accuracy - row.confidence) for row in table) / sum(row.count for row in table)

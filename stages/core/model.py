@@ -6,6 +6,10 @@ from stages.core.backend import keras
 
 SEED_USES = ("hidden", "output", "dropout")
 
+# Rows a step without training. The sums over steps, so the last bits of a loss, depend on it: one number for
+# validation while training and for evaluation afterwards.
+EVALUATION_BATCH = 4096
+
 
 def layer_seed(seed: int, use: str) -> int:
     """
