@@ -1,6 +1,6 @@
 # `make` runs the pipeline; `make help` lists the rest. Works with GNU make from 3.81 on.
 
-# Only for single commands: the pinned environment comes first, so that `python` in dvc.yaml is its Python.
+# The pinned environment comes first on PATH, so that `python` in dvc.yaml is its Python.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 
