@@ -12,8 +12,8 @@ ENVIRONMENT = "metrics/environment.json"
 NEXT = """
 Look at   plots/curves.png, plots/confusion.png, metrics/evaluation.json
 Type      source .venv/bin/activate
-          dvc exp run -S dropout=0.5        # another dropout rate (the knobs: params.yaml)
-          dvc metrics diff                  # what it changed
+          dvc exp run -S dropout=0.5                  # another dropout rate (the knobs: params.yaml)
+          dvc metrics diff                            # what it changed
           git checkout HEAD -- params.yaml && make    # back to the committed results"""
 
 
