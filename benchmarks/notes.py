@@ -1,5 +1,4 @@
-"""
-The notes' last training as a plain Keras script: what this project is measured against.
+"""The notes' last training as a plain Keras script: what this project is measured against.
 
 `keras.Model.fit` on float64 arrays, the stock callbacks, Keras's own defaults. Prints one line of JSON.
 

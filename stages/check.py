@@ -1,5 +1,4 @@
-"""
-Check params.yaml before DVC deletes the outputs of any other stage.
+"""Check params.yaml before DVC deletes the outputs of any other stage.
 
 The output is the schema of the parameters, not their values: a changed value runs this stage and invalidates
 nothing after it.

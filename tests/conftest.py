@@ -1,6 +1,8 @@
 """Fixtures: a workspace to run stages in, the real data, and clones to drive the real dvc in."""
 
 import ast
+import csv
+import json
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages import prepare, train
 from stages.core.artifacts import Images
 from stages.core.datasets import Dataset, fashion_mnist
 from stages.core.errors import DataUnreachable
@@ -46,6 +49,28 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "data/fashion_mnist.yaml", tmp_path / "data")
     write_params(tmp_path, dataset="digits", epochs=3)
     return tmp_path
+
+
+def read_json(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def history() -> dict[str, list[float]]:
+    with Path("plots/history.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def run_stages(folder: Path, *stages, **params) -> None:
+    write_params(folder, dataset="digits", **params)
+    for stage in stages:
+        stage.main()
+
+
+@pytest.fixture
+def trained(workspace):
+    run_stages(workspace, prepare, train, epochs=3)
+    return workspace
 
 
 @pytest.fixture(scope="session")

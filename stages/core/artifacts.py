@@ -27,8 +27,7 @@ def save_images(path: Path, data: Images) -> None:
 
 
 def load_images(path: Path) -> Images:
-    """
-    Read what `save_images` wrote.
+    """Read what `save_images` wrote.
 
     Raises:
         UserError: the file is absent or not such an archive.

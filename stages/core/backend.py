@@ -1,5 +1,4 @@
-"""
-TensorFlow and Keras, imported without their noise and set up so that equal inputs give equal bytes.
+"""TensorFlow and Keras, imported without their noise and set up so that equal inputs give equal bytes.
 
 Everything that needs a model imports `keras` and `tf` from here, never directly; and because the import takes
 seconds, stages import such modules inside `main`.
@@ -17,8 +16,7 @@ os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABL
 
 
 def _import_quietly(name: str) -> ModuleType:
-    """
-    Import a module with file descriptor 2 pointed at a file; show that file if the import fails.
+    """Import a module with file descriptor 2 pointed at a file; show that file if the import fails.
 
     TensorFlow's C++ code writes to the descriptor before any log level is read, so neither the environment
     nor `contextlib.redirect_stderr` keeps it quiet.

@@ -8,8 +8,7 @@ from stages.core.epochs import METRICS, Logs
 
 
 def mode(monitor: str) -> str:
-    """
-    Which way is better, said explicitly.
+    """Which way is better, said explicitly.
 
     Keras's "auto" looks at the metrics that training has built, and knows none where nothing was computed.
     """
@@ -42,8 +41,7 @@ def best_epoch(values: list[float], monitor: str) -> int:
 
 
 class EpochLines(keras.callbacks.Callback):
-    """
-    Prints one line an epoch: losses, accuracies, the best so far, patience left, seconds.
+    """Prints one line an epoch: losses, accuracies, the best so far, patience left, seconds.
 
     Stands last in the list of callbacks, since it shows what EarlyStopping has just counted.
     """

@@ -25,8 +25,7 @@ class Dataset(NamedTuple):
 
 
 def fashion_mnist() -> Dataset:
-    """
-    The original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
+    """The original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
 
     Raises:
         DataUnreachable: a file is neither here nor to be had.
@@ -50,8 +49,7 @@ def fashion_mnist() -> Dataset:
 
 
 def digits() -> Dataset:
-    """
-    scikit-learn's embedded 8 x 8 digits (1,797 images), their 0..16 stretched to 0..255. No network.
+    """scikit-learn's embedded 8 x 8 digits (1,797 images), their 0..16 stretched to 0..255. No network.
 
     They come without a test set; a fifth, the same whatever the parameters, stands in for it.
     """
@@ -69,8 +67,7 @@ LOADERS: dict[str, Callable[[], Dataset]] = {"fashion_mnist": fashion_mnist, "di
 
 
 def check_images(data: Images, part: str) -> Images:
-    """
-    Return `data` if its arrays fit together.
+    """Return `data` if its arrays fit together.
 
     Raises:
         UserError: no images, not one label an image, or a label without a class.

@@ -7,8 +7,7 @@ import archspec.cpu
 
 
 def environment() -> dict[str, str]:
-    """
-    The operating system, the class of CPU, and the versions of the libraries that compute.
+    """The operating system, the class of CPU, and the versions of the libraries that compute.
 
     The class is archspec's name of the instruction set level (x86_64_v3 has AVX2, x86_64_v4 AVX-512): the
     libraries choose their code by it, and another order of sums gives other last bits.

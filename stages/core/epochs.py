@@ -1,5 +1,4 @@
-"""
-The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
+"""The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
 
 It computes what `keras.Model.fit(..., shuffle=False)` computes on the same rows in the same order, to the bit,
 without leaving the graph between two batches.
@@ -20,8 +19,7 @@ Logs = dict[str, float]  # these, of one epoch
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """
-    The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
+    """The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
 
     Keras's `fit` on arrays would shuffle to one and the same order in every epoch once a seed is set.
     """
@@ -29,8 +27,7 @@ def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int, seed: int) -> Callable[[int], Logs]:
-    """
-    A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
+    """A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
 
     The images stay in memory as uint8; the last, smaller batch is trained too.
     """
@@ -84,8 +81,7 @@ def run_epochs(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    """
-    Run up to `epochs` epochs; the callbacks see an epoch's events as in `fit`, and may stop the run.
+    """Run up to `epochs` epochs; the callbacks see an epoch's events as in `fit`, and may stop the run.
 
     Returns:
         Keras's `History.history`: a list a metric, one value an epoch.

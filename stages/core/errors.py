@@ -24,8 +24,7 @@ class DataUnreachable(ProjectError):  # noqa: N818  (a state of the world, not a
 
 
 def run(main: Callable[[], None]) -> None:
-    """
-    Call `main` and exit with 0, or print a `ProjectError` as one line and exit with its code.
+    """Call `main` and exit with 0, or print a `ProjectError` as one line and exit with its code.
 
     Any other exception is a fault of ours and keeps its traceback (Python exits with 1).
     """

@@ -19,8 +19,7 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> int:
-    """
-    The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
+    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
 
     Returns:
         How many of the images both classify rightly.

@@ -16,8 +16,7 @@ ATTEMPTS_AGAIN = 2  # per mirror
 
 
 def raw_folders() -> list[Path]:
-    """
-    The folders that may hold raw files, in the order in which they are searched.
+    """The folders that may hold raw files, in the order in which they are searched.
 
     DVC sets DVC_ROOT to the main checkout for every stage, also in the temporary copies in which queued
     experiments run. A relative FASHION_MNIST_DIR counts from there too.
@@ -30,8 +29,7 @@ def raw_folders() -> list[Path]:
 
 
 def fetch(name: str, checksum: str, mirrors: list[str]) -> Path:
-    """
-    Find the file, or download it into the first of `raw_folders()`.
+    """Find the file, or download it into the first of `raw_folders()`.
 
     Args:
         name: its name in a folder and behind a mirror's URL.

@@ -1,5 +1,4 @@
-"""
-The figures, as one family: a colour and a line for each kind of data, a title that states the finding.
+"""The figures, as one family: a colour and a line for each kind of data, a title that states the finding.
 
 Figures are drawn without pyplot, which would keep state, and with Matplotlib's own defaults, not the user's.
 """
@@ -43,8 +42,7 @@ def save_png(figure: Figure, path: Path) -> None:
 
 
 def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int | None) -> Figure:
-    """
-    Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
+    """Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
 
     Args:
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, one value an epoch.
@@ -75,8 +73,7 @@ def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int 
 
 
 def confusion(actual: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> Figure:
-    """
-    How often images of each class were taken for each class; the rows are the true classes.
+    """How often images of each class were taken for each class; the rows are the true classes.
 
     Args:
         actual: the true class of each image, by name.

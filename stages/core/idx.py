@@ -14,8 +14,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """
-    Read a gzipped IDX file of unsigned bytes.
+    """Read a gzipped IDX file of unsigned bytes.
 
     The header is two zero bytes, the type, the number of dimensions, then each dimension as a big-endian
     32-bit integer; the values follow in C order.

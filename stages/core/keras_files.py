@@ -24,8 +24,7 @@ def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:  # noqa
 
 
 def make_canonical(path: Path) -> None:
-    """
-    Rewrite a `.keras` file, through a temporary one, so that its bytes depend on the model alone.
+    """Rewrite a `.keras` file, through a temporary one, so that its bytes depend on the model alone.
 
     It stays an ordinary file for `keras.models.load_model`.
     """

@@ -39,8 +39,7 @@ class ReliabilityBin(NamedTuple):
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
-    """
-    Group images by top probability into equal bins of (0, 1], without the empty ones.
+    """Group images by top probability into equal bins of (0, 1], without the empty ones.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, who use 15 bins.
 

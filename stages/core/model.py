@@ -12,8 +12,7 @@ EVALUATION_BATCH = 4096
 
 
 def layer_seed(seed: int, use: str) -> int:
-    """
-    An integer seed of its own for each random part of the model, all decided by `seed`.
+    """An integer seed of its own for each random part of the model, all decided by `seed`.
 
     Integers, because a layer without one draws from global state that a restart would not bring back.
     """
@@ -21,8 +20,7 @@ def layer_seed(seed: int, use: str) -> int:
 
 
 def dropout_layer(rate: float, seed: int) -> keras.layers.Layer | None:
-    """
-    The Dropout layer to give to `build_model`, or None for rate 0.
+    """The Dropout layer to give to `build_model`, or None for rate 0.
 
     In training it zeroes a share `rate` of the outputs and scales the kept ones by 1/(1 - rate); in
     evaluation and prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
@@ -37,8 +35,7 @@ def build_model(
     optional_layer: keras.layers.Layer | None = None,
     seed: int = 0,
 ) -> keras.Sequential:
-    """
-    The network, not compiled. It takes raw pixels, uint8 [batch, *input_shape], and scales them itself,
+    """The network, not compiled. It takes raw pixels, uint8 [batch, *input_shape], and scales them itself,
     so a saved model cannot be fed the wrong scale. It returns probabilities, float32 [batch, classes].
 
     Names are given because Keras counts up unnamed layers within a process, and a file would show the count.

@@ -65,8 +65,7 @@ def _describe(error: dict[str, Any]) -> str:
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
-    """
-    Read and check a parameter file.
+    """Read and check a parameter file.
 
     Raises:
         UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
