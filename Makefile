@@ -7,11 +7,18 @@ INSTALLED = .venv/.installed
 # Columns of `dvc exp show` for which no terminal has room.
 NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*)$$
 
-.PHONY: repro experiments test acceptance format lock clean help
+.PHONY: repro back experiments test acceptance format lock clean help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@$(IN_VENV) dvc repro
 	@$(IN_VENV) python -m stages.commands.summary
+
+# `dvc exp run` writes params.yaml twice within a second, and where both values have the same length Git takes the
+# second for the first: it would show no change and check out nothing. A new time makes it read the file.
+back: $(INSTALLED) ## back to the committed parameters and their results, after any experiment
+	@touch params.yaml
+	@git checkout --quiet HEAD -- params.yaml
+	@$(MAKE) --no-print-directory repro
 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
 	@$(IN_VENV) dvc exp show --no-pager --only-changed --sort-by val_loss --drop '$(NO_ROOM)'

@@ -12,9 +12,9 @@ ENVIRONMENT = "metrics/environment.json"
 NEXT = """
 Look at   plots/curves.png, plots/confusion.png, metrics/evaluation.json
 Type      source .venv/bin/activate
-          dvc exp run -S dropout=0.5                  # another dropout rate (the knobs: params.yaml)
-          dvc metrics diff                            # what it changed
-          git checkout HEAD -- params.yaml && make    # back to the committed results"""
+          dvc exp run -S dropout=0.5    # another dropout rate (the knobs: params.yaml)
+          dvc metrics diff              # what it changed
+          make back                     # to the committed parameters and results"""
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -31,7 +31,6 @@ def load_images(path: Path) -> Images:
 
     Raises:
         UserError: the file is absent or not such an archive.
-
     """
     try:
         with np.load(path, allow_pickle=False) as archive:

@@ -30,7 +30,6 @@ def fashion_mnist() -> Dataset:
     Raises:
         DataUnreachable: a file is neither here nor to be had.
         UserError: a file's contents are not what the registry and the format say.
-
     """
     registry = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
     paths = {
@@ -71,7 +70,6 @@ def check_images(data: Images, part: str) -> Images:
 
     Raises:
         UserError: no images, not one label an image, or a label without a class.
-
     """
     images, labels, classes = data
     if images.ndim != 3 or images.dtype != np.uint8:

@@ -88,7 +88,6 @@ def run_epochs(
 
     Raises:
         UserError: a loss is not finite any more.
-
     """
     events = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
     model.stop_training = False

@@ -26,7 +26,6 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
 
     Raises:
         RuntimeError: they do not agree.
-
     """
     from_whole, from_weights = (predict(model, data.images).argmax(axis=-1) for model in (whole, rebuilt))  # [n]
     if different := int(np.sum(from_whole != from_weights)):

@@ -38,7 +38,6 @@ def fetch(name: str, checksum: str, mirrors: list[str]) -> Path:
 
     Raises:
         DataUnreachable: it is nowhere with the right checksum.
-
     """
     folders = raw_folders()
     for folder in folders:

@@ -48,7 +48,6 @@ def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int 
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, one value an epoch.
         best_epoch: the kept epoch, from 1.
         stopped_epoch: the epoch after which training stopped early, from 1; None if it ran out.
-
     """
     epochs = range(1, len(history["loss"]) + 1)
     figure = Figure(figsize=(9, 4.2), layout="constrained")
@@ -79,7 +78,6 @@ def confusion(actual: Sequence[str], predicted: Sequence[str], classes: Sequence
         actual: the true class of each image, by name.
         predicted: the predicted class of each image, by name.
         classes: the names, in the order in which they are shown.
-
     """
     position = {name: number for number, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]

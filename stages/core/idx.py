@@ -24,7 +24,6 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
 
     Raises:
         UserError: not gzip, not IDX, another type or number of dimensions, or another length than it says.
-
     """
     try:
         raw = gzip.decompress(path.read_bytes())

@@ -47,7 +47,6 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
         probabilities: float [n, classes].
         labels: int [n].
         bins: the number of bins.
-
     """
     confidence = probabilities.max(axis=-1).astype(np.float64)  # [n]
     correct = probabilities.argmax(axis=-1) == labels  # [n]

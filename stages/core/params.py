@@ -69,7 +69,6 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
 
     Raises:
         UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
-
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
