@@ -95,17 +95,33 @@ def test_the_saved_model_has_the_optimizer_of_the_parameters(workspace, optimize
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
 
 
-def test_the_monitor_decides_the_checkpoint_and_the_stop(workspace):
+def test_the_monitor_decides_which_epoch_is_kept(workspace):
     for monitor in ("val_loss", "val_accuracy", "loss", "accuracy"):
         run_stages(workspace, prepare, train, epochs=12, learning_rate=0.1, patience=2, monitor=monitor)
         metrics, values = read_json("metrics/train.json"), history()
         best = (min if monitor.endswith("loss") else max)(values[monitor])
         assert metrics[monitor] == best
-        if metrics["stopped_early"]:
-            assert metrics["stopped_epoch"] == values[monitor].index(best) + 1 + 2
         val = load_images(Path("data/prepared/val.npz"))
         kept = loss_and_accuracy(keras.models.load_model("models/best-model.keras"), val)
         assert kept == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
+
+
+@pytest.mark.parametrize(
+    ("monitor", "epochs", "best"), [("loss", 5, 5), ("accuracy", 5, 5), ("val_loss", 3, 1), ("val_accuracy", 3, 1)]
+)
+def test_the_monitor_decides_when_training_stops(workspace, monkeypatch, monitor: str, epochs: int, best: int):
+    def overfitting(*arguments):  # better and better in training, worse and worse in validation
+        return lambda epoch: {
+            "loss": 1 - epoch / 10,
+            "accuracy": 0.5 + epoch / 10,
+            "val_loss": 1 + epoch / 10,
+            "val_accuracy": 0.5 - epoch / 10,
+        }
+
+    monkeypatch.setattr("stages.core.epochs.epoch_runner", overfitting)
+    run_stages(workspace, prepare, train, epochs=5, patience=2, monitor=monitor)
+    metrics = read_json("metrics/train.json")
+    assert (metrics["epochs"], metrics["best_epoch"]) == (epochs, best)
 
 
 def test_train_without_early_stopping_runs_all_epochs(workspace, capsys):
