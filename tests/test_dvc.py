@@ -25,7 +25,7 @@ def make_clone(digits_clone: Clone) -> Clone:
     if not bin_folder.exists():
         bin_folder.parent.mkdir()
         bin_folder.symlink_to(Path(sys.executable).parent)
-        (bin_folder.parent / ".installed").touch()
+    (bin_folder.parent / ".installed").touch()  # newer than requirements.txt
     return digits_clone
 
 
