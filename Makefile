@@ -7,18 +7,43 @@ INSTALLED = .venv/.installed
 # Columns of `dvc exp show` for which no terminal has room.
 NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*)$$
 
+# What DVC writes and Git keeps: `make back` brings it back also where nothing can be computed.
+COMMITTED = params.yaml dvc.lock metrics plots
+
+define UNREACHABLE
+
+==== Fashion-MNIST cannot be reached: running scikit-learn's embedded digits INSTEAD, as a changed parameter.
+==== The same by hand: dvc exp run -S dataset=digits
+
+endef
+define NO_MODELS
+
+The committed parameters, metrics, tables and curves.png are back. The prepared data and the models are not here:
+once Fashion-MNIST can be reached, `make` makes them again.
+endef
+export UNREACHABLE NO_MODELS
+
 .PHONY: repro back experiments test acceptance format lock clean help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
-	@$(IN_VENV) dvc repro
-	@$(IN_VENV) python -m stages.commands.summary
+	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
+	case $$status in \
+		0) dvc repro ;; \
+		3) echo "$$UNREACHABLE" && dvc exp run --set-param dataset=digits ;; \
+		*) exit $$status ;; \
+	esac && python -m stages.commands.summary
 
 # `dvc exp run` writes params.yaml twice within a second, and where both values have the same length Git takes the
-# second for the first: it would show no change and check out nothing. A new time makes it read the file.
+# second for the first: it would show no change and check out nothing. A new time makes it read the files.
 back: $(INSTALLED) ## back to the committed parameters and their results, after any experiment
-	@touch params.yaml
-	@git checkout --quiet HEAD -- params.yaml
-	@$(MAKE) --no-print-directory repro
+	@git ls-files -z -- $(COMMITTED) | xargs -0 touch
+	@git checkout --quiet HEAD -- $(COMMITTED)
+	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
+	case $$status in \
+		0) dvc repro && python -m stages.commands.summary ;; \
+		3) dvc checkout --quiet --force 2>/dev/null; echo "$$NO_MODELS"; exit 3 ;; \
+		*) exit $$status ;; \
+	esac
 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
 	@$(IN_VENV) dvc exp show --no-pager --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
@@ -58,6 +83,9 @@ $(INSTALLED): requirements.txt
 		echo "make: $(or $(PYTHON),what is on PATH) is no Python 3.11, 3.12 or 3.13;" \
 			"name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
 	fi; \
+	mkdir .venv.installing 2>/dev/null || [ ! -d .venv.installing ] || { \
+		echo "make: another make is installing the packages; if none is: rmdir .venv.installing" >&2; exit 2; }; \
+	trap 'rmdir .venv.installing' EXIT; trap 'exit 130' INT TERM; \
 	echo "Installing the pinned packages into .venv (2.6 GB, about two minutes) ..." && \
 	"$$found" -m venv --clear .venv && \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \

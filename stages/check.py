@@ -6,7 +6,7 @@ nothing after it.
 
 from pathlib import Path
 
-from stages.core.artifacts import save_json
+from stages.core.artifacts import outputs, save_json
 from stages.core.errors import run
 from stages.core.params import Params, read_params
 
@@ -14,7 +14,8 @@ from stages.core.params import Params, read_params
 def main() -> None:
     """params.yaml -> data/params.schema.json, or refused."""
     read_params()
-    save_json(Path("data/params.schema.json"), Params.model_json_schema())
+    with outputs() as begin:
+        save_json(begin(Path("data/params.schema.json")), Params.model_json_schema())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import load_images, save_csv, save_json
+from stages.core.artifacts import load_images, outputs, save_csv, save_json
 from stages.core.errors import run
 from stages.core.metrics import ClassScores, expected_calibration_error, macro_f1, per_class, reliability
 from stages.core.params import read_params
@@ -15,8 +15,7 @@ def main() -> None:
     test = load_images(Path("data/prepared/test.npz"))
     names = test.classes.tolist()
 
-    from stages.core.backend import keras
-    from stages.core.evaluation import check_saved_models, loss_and_accuracy, predict
+    from stages.core.evaluation import check_saved_models, load_model, load_weights, loss_and_accuracy, predict
     from stages.core.model import build_model, dropout_layer
 
     rebuilt = build_model(
@@ -25,11 +24,11 @@ def main() -> None:
         hidden_units=params.hidden_units,
         optional_layer=dropout_layer(params.dropout, seed=0),
     )
-    rebuilt.load_weights("models/model.weights.h5")
-    correct = check_saved_models(keras.models.load_model("models/model_whole.keras"), rebuilt, val)
+    load_weights(rebuilt, Path("models/model.weights.h5"))
+    correct = check_saved_models(load_model(Path("models/model_whole.keras"), val), rebuilt, val)
     print(f"save and load agree: argmax and evaluate both {correct} of {len(val.labels)} validation images")
 
-    best = keras.models.load_model("models/best-model.keras")
+    best = load_model(Path("models/best-model.keras"), val)
     probabilities = predict(best, test.images)  # [n, classes]
     predicted = probabilities.argmax(axis=-1)  # [n]
     scores = dict(zip(names, per_class(test.labels, predicted, len(names)), strict=True))
@@ -47,14 +46,13 @@ def main() -> None:
             },
         },
     }
-    save_json(Path("metrics/evaluation.json"), evaluation)
-    save_csv(
-        Path("plots/confusion.csv"),
-        ["actual", "predicted"],
-        ([names[label], names[guess]] for label, guess in zip(test.labels, predicted, strict=True)),
-    )
-    save_csv(Path("plots/per_class.csv"), ["class", *ClassScores._fields], ([n, *s] for n, s in scores.items()))
-    save_csv(Path("plots/reliability.csv"), bins[0]._fields, bins)
+    guesses = ([names[label], names[guess]] for label, guess in zip(test.labels, predicted, strict=True))
+    by_class = ([name, *score] for name, score in scores.items())
+    with outputs() as begin:
+        save_json(begin(Path("metrics/evaluation.json")), evaluation)
+        save_csv(begin(Path("plots/confusion.csv")), ["actual", "predicted"], guesses)
+        save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)
+        save_csv(begin(Path("plots/reliability.csv")), bins[0]._fields, bins)
     for part in ("validation", "test"):
         print(f"{part}: loss {evaluation[part]['loss']:.4f}, accuracy {evaluation[part]['accuracy']:.4f}")
 

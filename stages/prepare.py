@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import save_images, save_json
+from stages.core.artifacts import outputs, save_images, save_json
 from stages.core.datasets import LOADERS, first, split
 from stages.core.errors import run
 from stages.core.params import read_params
@@ -16,10 +16,13 @@ def main() -> None:
     dataset = LOADERS[params.dataset]()
     train, val = split(first(dataset.train, params.limit), params.val_size, params.split_seed)
     parts = {"train": train, "val": val, "test": first(dataset.test, params.limit)}
-    for name, part in parts.items():
-        save_images(PREPARED / f"{name}.npz", part)
     counts = {name: len(part.labels) for name, part in parts.items()}
-    save_json(Path("metrics/data.json"), {"dataset": params.dataset, "classes": len(train.classes), **counts})
+    with outputs() as begin:
+        for name, part in parts.items():
+            save_images(begin(PREPARED / f"{name}.npz"), part)
+        save_json(
+            begin(Path("metrics/data.json")), {"dataset": params.dataset, "classes": len(train.classes), **counts}
+        )
     print(f"{params.dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " images")
 
 

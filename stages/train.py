@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import load_images, save_csv, save_json
+from stages.core.artifacts import METRICS, load_images, outputs, save_csv, save_json
 from stages.core.environment import environment
 from stages.core.errors import run
 from stages.core.params import read_params
 
 BEST_MODEL = Path("models/best-model.keras")
-WHOLE_MODEL = Path("models/model_whole.keras")
-WEIGHTS = Path("models/model.weights.h5")
 
 
 def main() -> None:
@@ -18,8 +16,8 @@ def main() -> None:
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
 
-    from stages.core.callbacks import EpochLines, best_epoch, checkpoint, early_stopping
-    from stages.core.epochs import METRICS, epoch_runner, run_epochs
+    from stages.core.callbacks import EpochLines, StopIfAbandoned, best_epoch, checkpoint, early_stopping
+    from stages.core.epochs import epoch_runner, run_epochs
     from stages.core.keras_files import make_canonical
     from stages.core.model import build_model, compile_model, dropout_layer
 
@@ -33,40 +31,43 @@ def main() -> None:
     compile_model(model, params.optimizer, params.learning_rate)
     model.summary(line_length=80)
 
-    BEST_MODEL.parent.mkdir(exist_ok=True)
-    stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
-    callbacks = [
-        checkpoint(BEST_MODEL, params.monitor, params.save_best_only),
-        *([stopping] if stopping else []),
-        EpochLines(params.monitor, stopping),
-    ]
-    run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
-    history = run_epochs(model, run_epoch, params.epochs, callbacks)
+    with outputs() as begin:
+        best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
+        stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
+        callbacks = [
+            StopIfAbandoned(),
+            checkpoint(best_model, params.monitor, params.save_best_only),
+            *([stopping] if stopping else []),
+            EpochLines(params.monitor, stopping),
+        ]
+        run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
+        history = run_epochs(model, run_epoch, params.epochs, callbacks)
+        make_canonical(best_model)
+        model.save(whole_model)
+        make_canonical(whole_model)
+        # Last of the models: HDF5 ends the process in a crash where the disk is full, and the copy that
+        # make_canonical has just taken away was larger.
+        model.save_weights(begin(Path("models/model.weights.h5")))
+        save_json(begin(Path("metrics/environment.json")), environment())
 
-    model.save(WHOLE_MODEL)
-    model.save_weights(WEIGHTS)
-    make_canonical(BEST_MODEL)
-    make_canonical(WHOLE_MODEL)
-    save_json(Path("metrics/environment.json"), environment())
-
-    epochs = len(history["loss"])
-    kept = best_epoch(history[params.monitor], params.monitor) if params.save_best_only else epochs - 1
-    stopped_epoch = stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
-    save_csv(
-        Path("plots/history.csv"),
-        ["epoch", *METRICS],
-        zip(range(1, epochs + 1), *(history[name] for name in METRICS), strict=True),
-    )
-    save_json(
-        Path("metrics/train.json"),
-        {
-            "epochs": epochs,
-            "best_epoch": kept + 1,
-            "stopped_early": stopped_epoch is not None,
-            "stopped_epoch": stopped_epoch,
-            **{name: history[name][kept] for name in METRICS},
-        },
-    )
+        epochs = len(history["loss"])
+        kept = best_epoch(history[params.monitor], params.monitor) if params.save_best_only else epochs - 1
+        stopped_epoch = stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
+        save_csv(
+            begin(Path("plots/history.csv")),
+            ["epoch", *METRICS],
+            zip(range(1, epochs + 1), *(history[name] for name in METRICS), strict=True),
+        )
+        save_json(
+            begin(Path("metrics/train.json")),
+            {
+                "epochs": epochs,
+                "best_epoch": kept + 1,
+                "stopped_early": stopped_epoch is not None,
+                "stopped_epoch": stopped_epoch,
+                **{name: history[name][kept] for name in METRICS},
+            },
+        )
     by = f" by more than {params.min_delta:g}" if params.min_delta else ""
     why = (
         f"stopped after epoch {stopped_epoch}: {params.monitor} no better{by} for {params.patience} epochs in a row"

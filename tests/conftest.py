@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import prepare, train
+from stages import evaluate, plot, prepare, train
 from stages.core.artifacts import Images
 from stages.core.datasets import Dataset, fashion_mnist
 from stages.core.errors import DataUnreachable
@@ -71,6 +71,26 @@ def run_stages(folder: Path, *stages, **params) -> None:
 def trained(workspace):
     run_stages(workspace, prepare, train, epochs=3)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory) -> Path:
+    """A folder with the outputs of every stage on the digits."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_params(folder, dataset="digits", epochs=2)
+        for stage in (prepare, train, evaluate, plot):
+            stage.main()
+    return folder
+
+
+@pytest.fixture
+def complete(evaluated: Path, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of it, made the current folder."""
+    shutil.copytree(evaluated, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +155,16 @@ class Clone:
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def lend_environment(self) -> None:
+        """Make this Python environment the clone's own, so that make need not install one."""
+        own = self.folder / ".venv"
+        own.mkdir(exist_ok=True)
+        for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
+            theirs = Path(sys.prefix) / name
+            if theirs.exists() and not (own / name).exists():
+                (own / name).symlink_to(theirs)
+        (own / ".installed").touch()  # newer than requirements.txt
 
     def commit(self) -> None:
         """Commit everything."""

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from stages.core.artifacts import Images, load_csv
+from stages.core.artifacts import METRICS, Images, load_csv
 from stages.core.callbacks import best_epoch, early_stopping
 from stages.core.datasets import Dataset, split
 from stages.core.environment import environment
@@ -81,7 +81,7 @@ def test_the_notes_five_trainings_run_by_the_commands_in_the_readme_and_give_its
     for number, command in enumerate(commands, start=1):
         subprocess.run(command, shell=True, cwd=clone.folder, check=True, capture_output=True)
         train, evaluation = metric(clone, "train"), metric(clone, "evaluation")
-        last = {name: float(value) for name, value in load_csv(clone.folder / "plots/history.csv")[-1].items()}
+        last = load_csv(clone.folder / "plots/history.csv", dict.fromkeys(METRICS, float))[-1]
         rows[number] = (
             f"| {train['epochs']:2} | {train['best_epoch']:2} | {train['val_loss']:.4f} | {last['val_loss']:.4f} "
             f"| {last['val_loss'] - last['loss']:7.4f} | {evaluation['validation']['accuracy']:.4f} |"

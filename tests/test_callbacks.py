@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.core.artifacts import METRICS
 from stages.core.backend import keras
 from stages.core.callbacks import EpochLines, best_epoch, checkpoint, early_stopping, mode
-from stages.core.epochs import METRICS, run_epochs
+from stages.core.epochs import run_epochs
 
 VAL_LOSS = [0.5, 0.4, 0.45, 0.38, 0.38, 0.39, 0.2]  # best of the first six: epoch 4
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from stages.core.artifacts import Images
+from stages.core.artifacts import METRICS, Images
 from stages.core.backend import keras
 from stages.core.datasets import digits
-from stages.core.epochs import METRICS, epoch_runner, row_order, run_epochs
+from stages.core.epochs import epoch_runner, row_order, run_epochs
 from stages.core.errors import UserError
 from stages.core.model import EVALUATION_BATCH, build_model, compile_model, dropout_layer
 from tests.conftest import head
@@ -89,6 +89,6 @@ def test_a_loss_that_is_not_finite_ends_training_at_once_with_the_epoch(values: 
         def on_epoch_end(self, epoch, logs=None):
             seen.append(logs["loss"])
 
-    with pytest.raises(UserError, match=rf"epoch {len(values)}: loss is (nan|inf); try a lower learning_rate"):
+    with pytest.raises(UserError, match=rf"epoch {len(values)}: loss is (nan|inf); lower learning_rate"):
         run_epochs(keras.Sequential(), lambda epoch: {"loss": values[epoch]}, 5, [Watch()])
     assert seen == values[:-1]

@@ -7,6 +7,7 @@ import pytest
 
 from stages import evaluate
 from stages.core.backend import keras
+from stages.core.errors import UserError
 from tests.conftest import read_json
 
 
@@ -32,7 +33,7 @@ def test_evaluate_refuses_weights_that_differ_from_the_whole_model(trained):
     model = keras.models.load_model("models/model_whole.keras")
     model.set_weights([-weights for weights in model.get_weights()])
     model.save_weights("models/model.weights.h5")
-    with pytest.raises(RuntimeError, match=r"model_whole\.keras and model\.weights\.h5 disagree on"):
+    with pytest.raises(UserError, match=r"model_whole\.keras and model\.weights\.h5 disagree on"):
         evaluate.main()
 
 

@@ -5,9 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from stages.core.errors import UserError, run
-
-ENVIRONMENT = "metrics/environment.json"
+from stages.core.artifacts import load_json
+from stages.core.errors import run
 
 NEXT = """
 Look at   plots/curves.png, plots/confusion.png, metrics/evaluation.json
@@ -17,19 +16,29 @@ Type      source .venv/bin/activate
           make back                     # to the committed parameters and results"""
 
 
-def _read(path: str) -> dict[str, Any]:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no results yet; make them with: dvc repro") from None
+def _current(name: str) -> dict[str, Any]:
+    return load_json(Path(f"metrics/{name}.json"))
+
+
+def _committed(name: str) -> dict[str, Any]:
+    """The same in the last commit; empty if it is not there."""
+    shown = subprocess.run(["git", "show", f"HEAD:metrics/{name}.json"], capture_output=True, check=False)
+    return {} if shown.returncode else json.loads(shown.stdout)
+
+
+def other_dataset() -> str | None:
+    """One line if the committed results are of another data set than the current ones, else None."""
+    here, there = _current("data")["dataset"], _committed("data").get("dataset")
+    if there in (None, here):
+        return None
+    return f"These are results on {here}, the committed ones are on {there}. To get back to them: make back"
 
 
 def other_environment() -> str | None:
     """One line if the committed results come from another environment than the current ones, else None."""
-    committed = subprocess.run(["git", "show", f"HEAD:{ENVIRONMENT}"], capture_output=True, check=False)
-    if committed.returncode:  # nothing committed to compare with
+    here, there = _current("environment"), _committed("environment")
+    if not there:
         return None
-    here, there = _read(ENVIRONMENT), json.loads(committed.stdout)
     different = [f"{key} {here[key]} here, {there.get(key)} there" for key in here if here[key] != there.get(key)]
     if not different:
         return None
@@ -41,7 +50,7 @@ def other_environment() -> str | None:
 
 def main() -> None:
     """metrics/*.json, metrics/environment.json -> a table on the terminal."""
-    data, train, evaluation = (_read(f"metrics/{name}.json") for name in ("data", "train", "evaluation"))
+    data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
     ending = f"stopped early after {train['stopped_epoch']}" if train["stopped_early"] else "ran all"
     validation, test = evaluation["validation"], evaluation["test"]
     print(
@@ -52,7 +61,7 @@ def main() -> None:
         f"{'loss':10}{validation['loss']:12.4f}{test['loss']:10.4f}"
     )
     print(NEXT)
-    if line := other_environment():
+    for line in filter(None, (other_dataset(), other_environment())):
         print(f"\n{line}")
 
 

@@ -1,15 +1,26 @@
 """The files that stages hand to each other. Equal contents give equal bytes: no times, no paths."""
 
 import csv
+import errno
 import json
+import os
+import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-from stages.core.errors import UserError
+from stages.core.errors import UNFINISHED, ProjectError, UserError, one_line
+
+LOCK = Path(".stage.lock")
+PARENT = os.getppid()
+
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
 
 
 class Images(NamedTuple):
@@ -20,9 +31,61 @@ class Images(NamedTuple):
     classes: np.ndarray  # str [number of classes]
 
 
+@contextmanager
+def outputs() -> Iterator[Callable[[Path], Path]]:
+    """All outputs of a stage, or none; one stage at a time in a workspace.
+
+    Yields a function: the path of an output -> the path to write it to, in the same folder and with the same
+    ending. The outputs get their own names when the block ends; if it fails, what was there before stays.
+
+    Raises:
+        ProjectError: see `stop_if_abandoned`.
+    """
+    unfinished: dict[Path, Path] = {}
+
+    def begin(path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return unfinished.setdefault(path, path.with_name(f"{UNFINISHED}{path.name}"))
+
+    with _only_stage():
+        try:
+            yield begin
+            stop_if_abandoned()
+            for path, temporary in unfinished.items():
+                temporary.replace(path)
+        finally:
+            for temporary in unfinished.values():
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_stage() -> Iterator[None]:
+    # `dvc` can be killed and the stage that it started goes on; the next `dvc repro` would write beside it. The
+    # operating system releases the lock when its holder dies, however it dies.
+    lock = FileLock(LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print("another stage still runs in this workspace: waiting for it to end", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def stop_if_abandoned() -> None:
+    """Raise `ProjectError` if DVC started this process and is gone, so that nobody waits for its outputs.
+
+    DVC's shells (bash, zsh, dash) replace themselves by the command, so DVC is the parent. A process that a
+    person started, from a terminal closed since, may go on.
+    """
+    if "DVC_STAGE" in os.environ and os.getppid() != PARENT:
+        raise ProjectError("the dvc that started this stage is gone: stopped, and no output written")
+
+
 def save_images(path: Path, data: Images) -> None:
     """Write an .npz archive; uncompressed, since zlib's output differs between its versions."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **data._asdict())
 
 
@@ -33,28 +96,62 @@ def load_images(path: Path) -> Images:
         UserError: the file is absent or not such an archive.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("not an archive of arrays")
+        with archive:
             return Images(*(archive[name] for name in Images._fields))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a file of prepared images ({error}); `dvc repro prepare` makes it") from error
+        raise unusable(path, error) from error
 
 
 def save_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON; a NaN or infinity is refused with ValueError, since no JSON reader need take it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """Read what `save_json` wrote.
+
+    Raises:
+        UserError: the file is absent or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unusable(path, error) from error
+    if not isinstance(values, dict):
+        raise unusable(path, f"not a mapping: {values!r}")
+    return values
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table with a header; floats with all their digits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
 
 
-def load_csv(path: Path) -> list[dict[str, str]]:
-    """Read a table as one mapping a row."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def load_csv(path: Path, columns: dict[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
+    """Read these columns of a table, each with its type, as one mapping a row.
+
+    Raises:
+        UserError: the file is absent, or not a table with such columns and at least one row.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{name: kind(row[name] or "") for name, kind in columns.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise unusable(path, error) from error
+    if not rows:
+        raise unusable(path, "no rows")
+    return rows
+
+
+def unusable(path: Path, why: object) -> UserError:
+    """The error for a file that a stage makes and that is missing or no longer what the stage made."""
+    if isinstance(why, OSError) and why.strerror:
+        why = why.strerror
+    reason = "not there" if why == os.strerror(errno.ENOENT) else f"cannot be used: {one_line(why)}"
+    return UserError(f"{path}: {reason}; to make it: dvc repro")

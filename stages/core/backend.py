@@ -10,6 +10,8 @@ import sys
 import tempfile
 from types import ModuleType
 
+from stages.core.errors import ProjectError, one_line
+
 # Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
 # another backend or float64 weights, and oneDNN off makes the bits depend on the number of threads.
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
@@ -22,12 +24,16 @@ def _import_quietly(name: str) -> ModuleType:
     nor `contextlib.redirect_stderr` keeps it quiet.
     """
     sys.stderr.flush()
+    try:
+        noise = tempfile.TemporaryFile()  # noqa: SIM115  (closed below)
+    except OSError as error:  # Python has tried to write a few bytes into each
+        raise ProjectError(f"{one_line(error.strerror)}; free some space, then run it again") from error
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
+    with noise:
         os.dup2(noise.fileno(), 2)
         try:
             module = importlib.import_module(name)
-        except BaseException:
+        except Exception:
             os.dup2(saved, 2)
             noise.seek(0)
             sys.stderr.write(noise.read().decode(errors="replace"))

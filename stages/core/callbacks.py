@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+from stages.core.artifacts import METRICS, stop_if_abandoned
 from stages.core.backend import keras
-from stages.core.epochs import METRICS, Logs
+from stages.core.epochs import Logs
 
 
 def mode(monitor: str) -> str:
@@ -38,6 +39,14 @@ def early_stopping(
 def best_epoch(values: list[float], monitor: str) -> int:
     """The position of the best value, the first of equals: where ModelCheckpoint(save_best_only) saved last."""
     return values.index(min(values) if mode(monitor) == "min" else max(values))
+
+
+class StopIfAbandoned(keras.callbacks.Callback):
+    """Ends a training whose `dvc` is gone before its next epoch, not only before its outputs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Look for the parent."""
+        stop_if_abandoned()
 
 
 class EpochLines(keras.callbacks.Callback):

@@ -1,20 +1,16 @@
 """The data sets: each is a function that returns a `Dataset`, entered in `LOADERS`."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from stages.core.artifacts import Images
 from stages.core.errors import UserError
-from stages.core.fetch import fetch
+from stages.core.fetch import fetch, read_registry
 from stages.core.idx import read_idx
-
-REGISTRY = Path("data/fashion_mnist.yaml")
 
 
 class Dataset(NamedTuple):
@@ -31,20 +27,15 @@ def fashion_mnist() -> Dataset:
         DataUnreachable: a file is neither here nor to be had.
         UserError: a file's contents are not what the registry and the format say.
     """
-    registry = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
-    paths = {
-        role: fetch(file["name"], file["checksum"], registry["mirrors"]) for role, file in registry["files"].items()
-    }
-    classes = np.array(registry["classes"])
-    return Dataset(
-        *(
-            check_images(
-                Images(read_idx(paths[f"{part}_images"], 3), read_idx(paths[f"{part}_labels"], 1), classes),
-                part,
-            )
-            for part in ("train", "test")
-        )
-    )
+    registry = read_registry()
+    paths = fetch(registry)
+    classes = np.array(registry.classes)
+
+    def read(part: str) -> Images:
+        images, labels = paths[f"{part}_images"], paths[f"{part}_labels"]
+        return check_images(Images(read_idx(images, 3), read_idx(labels, 1), classes), f"{images}, {labels.name}")
+
+    return Dataset(read("train"), read("test"))
 
 
 def digits() -> Dataset:
@@ -65,21 +56,21 @@ def digits() -> Dataset:
 LOADERS: dict[str, Callable[[], Dataset]] = {"fashion_mnist": fashion_mnist, "digits": digits}
 
 
-def check_images(data: Images, part: str) -> Images:
-    """Return `data` if its arrays fit together.
+def check_images(data: Images, source: str) -> Images:
+    """Return `data` if its arrays fit together; `source` is named where they do not.
 
     Raises:
         UserError: no images, not one label an image, or a label without a class.
     """
     images, labels, classes = data
     if images.ndim != 3 or images.dtype != np.uint8:
-        raise UserError(f"{part} data: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
+        raise UserError(f"{source}: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
     if labels.shape != images.shape[:1]:
-        raise UserError(f"{part} data: {len(images)} images but labels {labels.shape}")
-    if not len(images):
-        raise UserError(f"{part} data: no images")
+        raise UserError(f"{source}: {len(images)} images but labels {labels.shape}")
+    if not images.size:
+        raise UserError(f"{source}: no images")
     if labels.max() >= len(classes):
-        raise UserError(f"{part} data: label {labels.max()}, expected 0 to {len(classes) - 1}")
+        raise UserError(f"{source}: label {labels.max()}, expected 0 to {len(classes) - 1}")
     return data
 
 

@@ -14,8 +14,7 @@ from stages.core.backend import keras, tf
 from stages.core.errors import UserError
 from stages.core.model import EVALUATION_BATCH
 
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-Logs = dict[str, float]  # these, of one epoch
+Logs = dict[str, float]  # METRICS of one epoch
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -97,7 +96,7 @@ def run_epochs(
         logs = run_epoch(epoch)
         # Before the callbacks: to them a NaN in the first epoch would stay the best for ever.
         if bad := [name for name, value in logs.items() if not math.isfinite(value)]:
-            raise UserError(f"epoch {epoch + 1}: {bad[0]} is {logs[bad[0]]}; try a lower learning_rate")
+            raise UserError(f"epoch {epoch + 1}: {bad[0]} is {logs[bad[0]]}; lower learning_rate")
         events.on_epoch_end(epoch, logs)
         if model.stop_training:
             break

@@ -1,10 +1,52 @@
-"""Saved models, measured and held against each other."""
+"""Saved models: loaded, measured, and held against each other."""
+
+import zipfile
+from pathlib import Path
 
 import numpy as np
 
-from stages.core.artifacts import Images
+from stages.core.artifacts import Images, unusable
 from stages.core.backend import keras
+from stages.core.errors import UserError
 from stages.core.model import EVALUATION_BATCH
+
+
+def load_model(path: Path, data: Images) -> keras.Model:
+    """A saved and compiled model that takes such images and tells such classes apart.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("not a whole .keras archive")
+        model = keras.models.load_model(path)
+        shapes = (model.input_shape, model.output_shape)
+    except Exception as error:  # a damaged or foreign file raises whatever the part of Keras raises that meets it
+        raise unusable(path, error) from error
+    expected = ((None, *data.images.shape[1:]), (None, len(data.classes)))
+    if shapes != expected:
+        raise unusable(path, f"its input and output are {shapes}, the data asks for {expected}")
+    probabilities = np.asarray(model(data.images[:1]))  # [1, classes]
+    if not np.isclose(probabilities.sum(), 1, atol=1e-3) or probabilities.min() < 0:  # so also for NaN
+        raise unusable(path, "its outputs are no probabilities")
+    if not model.compiled:
+        raise unusable(path, "it was saved without a loss, so it cannot be evaluated")
+    return model
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Load what `save_weights` wrote, in place.
+
+    Raises:
+        UserError: the file holds something else, or the weights of another architecture.
+    """
+    try:
+        path.open("rb").close()  # for a plain reason where it cannot be opened
+        model.load_weights(path)
+    except Exception as error:  # as above
+        raise unusable(path, error) from error
 
 
 def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
@@ -25,11 +67,14 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
         How many of the images both classify rightly.
 
     Raises:
-        RuntimeError: they do not agree.
+        UserError: they do not agree.
     """
     from_whole, from_weights = (predict(model, data.images).argmax(axis=-1) for model in (whole, rebuilt))  # [n]
     if different := int(np.sum(from_whole != from_weights)):
-        raise RuntimeError(f"model_whole.keras and model.weights.h5 disagree on {different} validation images")
+        raise UserError(
+            f"model_whole.keras and model.weights.h5 disagree on {different} of {len(data.labels)} validation images: "
+            "they are not of one training; to make both: dvc repro --force train"
+        )
     correct = int(np.sum(from_whole == data.labels))
     accuracy = loss_and_accuracy(whole, data)["accuracy"]  # float32: compare as a count of images
     if round(accuracy * len(data.labels)) != correct:

@@ -1,18 +1,56 @@
 """Raw files, found on this machine or downloaded, and used only if their checksum is right."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
 
-import pooch
-import requests
+from pydantic import BaseModel, ConfigDict, Field
 
-from stages.core.errors import DataUnreachable
+from stages.core.errors import DataUnreachable, UserError
+from stages.core.yaml_files import read_yaml
 
 logger = logging.getLogger(__name__)
 
+REGISTRY = Path("data/fashion_mnist.yaml")
 TIMEOUT = 30  # seconds without an answer, or between two pieces of one
 ATTEMPTS_AGAIN = 2  # per mirror
+ABSENT = "not there"
+
+
+class RawFile(BaseModel):
+    """One file of a data set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[\w.-]+$")  # in a folder, and behind a mirror's URL
+    checksum: str = Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")
+
+
+class RawFiles(BaseModel):
+    """The four files, by their role."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train_images: RawFile
+    train_labels: RawFile
+    test_images: RawFile
+    test_labels: RawFile
+
+
+class Registry(BaseModel):
+    """The files of the data set, and where they can be had."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mirrors: list[str]  # base URLs, tried in turn
+    files: RawFiles
+    classes: list[str]
+
+
+def read_registry() -> Registry:
+    """The files of Fashion-MNIST; UserError if the registry file is no such list."""
+    return read_yaml(REGISTRY, Registry)
 
 
 def raw_folders() -> list[Path]:
@@ -21,43 +59,85 @@ def raw_folders() -> list[Path]:
     DVC sets DVC_ROOT to the main checkout for every stage, also in the temporary copies in which queued
     experiments run. A relative FASHION_MNIST_DIR counts from there too.
     """
-    root = Path(os.environ.get("DVC_ROOT", "."))
+    root = Path(os.environ.get("DVC_ROOT", ""))
+    if root == Path.cwd():
+        root = Path()  # for shorter messages
     folders = [root / "data/raw"]
     if given := os.environ.get("FASHION_MNIST_DIR"):
         folders.append(root / Path(given).expanduser())
     return folders
 
 
-def fetch(name: str, checksum: str, mirrors: list[str]) -> Path:
-    """Find the file, or download it into the first of `raw_folders()`.
+def _fault(path: Path, checksum: str) -> str | None:
+    """Why a file cannot be used, or None if it is right."""
+    algorithm, expected = checksum.split(":")
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+    except FileNotFoundError:
+        return ABSENT
+    except OSError as error:
+        return error.strerror
+    return None if found == expected else f"its {algorithm} is {found}, expected {expected}"
 
-    Args:
-        name: its name in a folder and behind a mirror's URL.
-        checksum: "algorithm:hexadecimal digest".
-        mirrors: base URLs, tried in turn.
+
+def _search(file: RawFile) -> tuple[Path | None, list[str]]:
+    """The file on this machine, or None; and the faults of the places searched before."""
+    faults = []
+    for folder in raw_folders():
+        path = folder / file.name
+        fault = _fault(path, file.checksum)
+        if fault is None:
+            return path, faults
+        faults.append(f"{path}: {fault}" if folder.is_dir() else f"{folder}: no such folder")
+    return None, faults
+
+
+def on_this_machine(registry: Registry) -> bool:
+    """Whether every file is here, so that no network is needed."""
+    return all(_search(file)[0] for _, file in registry.files)
+
+
+def fetch(registry: Registry) -> dict[str, Path]:
+    """Find each file, or download it into the first of `raw_folders()`; the paths by role.
 
     Raises:
-        DataUnreachable: it is nowhere with the right checksum.
+        DataUnreachable: one is nowhere with the right checksum.
+        UserError: there is no place to download it to.
     """
-    folders = raw_folders()
-    for folder in folders:
-        path = folder / name
-        if path.is_file():
-            algorithm, expected = checksum.split(":")
-            found = pooch.file_hash(path, alg=algorithm)
-            if found == expected:
-                return path
-            logger.warning("%s: not used, its %s is %s, expected %s", path, algorithm, found, expected)
+    return {role: _fetch(file, registry.mirrors) for role, file in registry.files}
+
+
+def _fetch(file: RawFile, mirrors: list[str]) -> Path:
+    path, faults = _search(file)
+    path = path or _download(file, mirrors, faults)
+    for fault in faults:
+        if not fault.endswith(ABSENT):
+            logger.warning("not used: %s", fault)
+    return path
+
+
+def _download(file: RawFile, mirrors: list[str], faults: list[str]) -> Path:
+    import pooch  # with requests, a quarter of a second: only where there is something to download
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)  # it announces each attempt; ours says what failed
+    folder = raw_folders()[0]
+    if (folder / file.name).is_dir():
+        raise UserError(f"{folder / file.name}: a folder stands where the file belongs; move it away")
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
-    refusals = []
     for mirror in mirrors:
-        source = pooch.create(folders[0], mirror, registry={name: checksum}, retry_if_failed=ATTEMPTS_AGAIN)
+        logger.info("%s: downloading from %s", file.name, mirror)
+        source = pooch.create(folder, mirror, registry={file.name: file.checksum}, retry_if_failed=ATTEMPTS_AGAIN)
         try:
-            return Path(source.fetch(name, downloader=downloader))
-        except (requests.RequestException, ValueError) as error:  # ValueError: the checksum is wrong
-            refusals.append(f"{mirror}: {type(error).__name__}")
+            return Path(source.fetch(file.name, downloader=downloader))
+        except requests.HTTPError as error:
+            faults.append(f"{mirror}: HTTP {error.response.status_code}")
+        except requests.RequestException as error:
+            faults.append(f"{mirror}: {type(error).__name__}")
+        except ValueError:
+            faults.append(f"{mirror}: serves a file with another checksum")
     raise DataUnreachable(
-        f"{name}: in none of {', '.join(map(str, folders))}, and no download ({'; '.join(refusals)}). "
-        "Put the four files into data/raw/, or name their folder in FASHION_MNIST_DIR, "
-        "or run the embedded data: dvc exp run -S dataset=digits"
+        f"{file.name}: not to be had ({'; '.join(faults)}). Put the four files into data/raw/, or name their folder "
+        "in FASHION_MNIST_DIR, or run the embedded data: dvc exp run -S dataset=digits"
     )

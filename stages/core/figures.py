@@ -37,7 +37,6 @@ def use_style() -> None:
 
 def save_png(figure: Figure, path: Path) -> None:
     """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
 
 

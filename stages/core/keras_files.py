@@ -29,12 +29,15 @@ def make_canonical(path: Path) -> None:
     It stays an ordinary file for `keras.models.load_model`.
     """
     temporary = path.with_name(path.name + ".tmp")
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as target:
-        for name in sorted(source.namelist()):
-            contents = source.read(name)
-            if name == "metadata.json":
-                contents = json.dumps(json.loads(contents) | {"date_saved": DATE_SAVED}).encode()
-            elif name == "config.json":
-                contents = json.dumps(_number_shared_objects(json.loads(contents), {})).encode()
-            target.writestr(zipfile.ZipInfo(name), contents)  # ZipInfo's own date: 1980-01-01
-    temporary.replace(path)
+    try:
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as target:
+            for name in sorted(source.namelist()):
+                contents = source.read(name)
+                if name == "metadata.json":
+                    contents = json.dumps(json.loads(contents) | {"date_saved": DATE_SAVED}).encode()
+                elif name == "config.json":
+                    contents = json.dumps(_number_shared_objects(json.loads(contents), {})).encode()
+                target.writestr(zipfile.ZipInfo(name), contents)  # ZipInfo's own date: 1980-01-01
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

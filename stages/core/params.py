@@ -1,16 +1,19 @@
 """params.yaml, read and checked."""
 
-import difflib
+import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
-from stages.core.errors import UserError
+from stages.core.yaml_files import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
+
+# How many images each data set has for training and validation. Here, so that `check` can refuse what will not fit
+# together without loading any; a test holds it against the data.
+IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
 
 
 def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
@@ -36,9 +39,9 @@ class Params(BaseModel):
     dataset: Literal["fashion_mnist", "digits"]
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
-    limit: Annotated[Integer, Field(ge=10)] | None
+    limit: Annotated[Integer, Field(ge=2)] | None
 
-    hidden_units: Annotated[Integer, Field(ge=1)]
+    hidden_units: Annotated[Integer, Field(ge=1, le=10_000)]
     dropout: Annotated[Number, Field(ge=0, lt=1)]
 
     optimizer: Literal["sgd", "adam", "adamw", "nadam", "rmsprop"]
@@ -49,19 +52,22 @@ class Params(BaseModel):
 
     monitor: Monitor
     patience: Annotated[Integer, Field(ge=1)] | None
-    min_delta: Annotated[Number, Field(ge=0)]
+    min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
 
-
-def _describe(error: dict[str, Any]) -> str:
-    key = str(error["loc"][0])
-    if error["type"] == "missing":
-        return f"{key} is missing"
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, Params.model_fields, n=1)
-        return f"unknown key {key}" + (f", did you mean {near[0]}?" if near else "")
-    return f"{key}: {error['msg'].replace('Input should', 'must', 1)}, got {error['input']!r}"
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        images = min(self.limit or math.inf, IMAGES[self.dataset])
+        training = images - math.ceil(self.val_size * images)  # scikit-learn's rounding
+        if not training:
+            raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
+        if self.batch_size > training:
+            raise ValueError(
+                f"batch_size: must be at most {training}, the training images that dataset, limit and val_size "
+                f"leave, got {self.batch_size}"
+            )
+        return self
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
@@ -70,13 +76,4 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
     Raises:
         UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: must be a mapping of keys to values, got {values!r}")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(_describe, error.errors()))) from None
+    return read_yaml(path, Params)

@@ -1,0 +1,135 @@
+"""Whatever passes `check` runs; whatever does not reaches no stage."""
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from stages import check, evaluate, plot, prepare, train
+from stages.core.datasets import digits, first, split
+from stages.core.errors import UserError
+from stages.core.params import IMAGES, PARAMS_FILE, Params, read_params
+from tests.conftest import ROOT
+
+COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+SEEDS = st.integers(0, 2**32 - 1)
+
+RIGHT = st.fixed_dictionaries(
+    {
+        "dataset": st.just("digits"),
+        "val_size": st.floats(0, 1, exclude_min=True, exclude_max=True),
+        "split_seed": SEEDS,
+        "limit": st.integers(2, 200),
+        "hidden_units": st.integers(1, 30),
+        "dropout": st.floats(0, 1, exclude_max=True),
+        "optimizer": st.sampled_from(["sgd", "adam", "adamw", "nadam", "rmsprop"]),
+        "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
+        "batch_size": st.integers(1, 200),
+        "epochs": st.integers(1, 3),
+        "seed": SEEDS,
+        "monitor": st.sampled_from(["loss", "accuracy", "val_loss", "val_accuracy"]),
+        "patience": st.none() | st.integers(1, 5),
+        "min_delta": st.floats(0, 1e9),
+        "restore_best_weights": st.booleans(),
+        "save_best_only": st.booleans(),
+    }
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FEW = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "20")),
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would run the stages for minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)
+MANY = settings(FEW, max_examples=300, phases=tuple(Phase))
+
+
+def dump(values: object) -> None:
+    PARAMS_FILE.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+
+
+def refusal() -> str | None:
+    """What `check` says of the file; None if it passes."""
+    try:
+        read_params()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def assert_one_line(refused: str) -> None:
+    assert refused.startswith("params.yaml: ")
+    assert len(refused.splitlines()) == 1
+
+
+@FEW
+@example(COMMITTED | {"dataset": "digits", "limit": 2, "val_size": 0.5, "batch_size": 1, "epochs": 1})
+@example(COMMITTED | {"dataset": "digits", "limit": 40, "batch_size": 32, "learning_rate": 5e-324, "epochs": 1})
+@example(COMMITTED | {"dataset": "digits", "limit": 50, "batch_size": 1, "dropout": 1 - 2**-53, "epochs": 1})
+@given(values=RIGHT)
+def test_whatever_passes_check_runs(workspace: Path, values: dict):
+    dump(values)
+    if refused := refusal():
+        assert_one_line(refused)
+        return
+    try:
+        for stage in (check, prepare, train, evaluate, plot):
+            stage.main()
+    except UserError as error:
+        if "lower learning_rate" not in str(error) or (values["learning_rate"] < 1 and values["dropout"] < 0.99):
+            raise
+
+
+@MANY
+@given(changes=st.dictionaries(st.sampled_from(list(COMMITTED)) | st.text(), ANYTHING, min_size=1, max_size=3))
+def test_whatever_does_not_pass_reaches_no_stage(workspace: Path, changes: dict):
+    dump(COMMITTED | changes)
+    if refused := refusal():
+        assert_one_line(refused)
+        for stage in (check, prepare, train, evaluate):
+            with pytest.raises(UserError, match=r"^params\.yaml: "):
+                stage.main()
+        assert {path.name for path in workspace.iterdir()} == {"params.yaml", "data"}
+
+
+@MANY
+@given(contents=st.binary() | st.text().map(str.encode))
+@example(b"a: &a [*a]")
+@example(b"? [1]\n: 2")
+@example(b"=")
+@example(b"!!python/object/apply:os.system [exit 3]")
+def test_no_file_of_parameters_is_too_odd_for_one_line(workspace: Path, contents: bytes):
+    PARAMS_FILE.write_bytes(contents)
+    assert_one_line(refusal())
+
+
+@MANY
+@given(values=RIGHT)
+def test_what_check_says_of_the_split_is_what_the_split_does(values: dict):
+    few = first(digits().train, values["limit"])
+    for_validation = math.ceil(values["val_size"] * values["limit"])
+    if for_validation == values["limit"]:
+        with pytest.raises(ValidationError, match="val_size: must leave an image for training"):
+            Params(**values)
+        with pytest.raises(ValueError, match="train set will be empty"):
+            split(few, values["val_size"], 0)
+    else:
+        train, val = split(few, values["val_size"], 0)
+        assert (len(train.labels), len(val.labels)) == (values["limit"] - for_validation, for_validation)
+        Params(**values | {"batch_size": len(train.labels)})
+        with pytest.raises(ValidationError, match=f"batch_size: must be at most {len(train.labels)},"):
+            Params(**values | {"batch_size": len(train.labels) + 1})
+
+
+def test_the_sizes_of_the_data_sets_are_those_that_check_knows(real_data):
+    assert {"fashion_mnist": len(real_data.train.labels), "digits": len(digits().train.labels)} == IMAGES
