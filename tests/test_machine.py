@@ -38,8 +38,8 @@ def assert_documented(what: str, process: subprocess.Popen[str], *, lines: int =
     """The process ends with the documented code, and all that it prints on stderr is the documented line."""
     _, printed = process.communicate(timeout=120)
     last = printed.splitlines()[-1] if printed else ""
-    assert what in documented(), f"add to docs/errors.md:\n| {what} | `{last}` | {process.returncode} |"
-    line, code = documented()[what]
+    assert what in documented(), f"add to docs/errors.md:\n| {what} | `{last}` | {process.returncode} | … |"
+    line, code, _ = documented()[what]
     assert process.returncode == code, printed
     assert re.fullmatch(line, last), printed
     assert len(printed.splitlines()) == lines, printed
@@ -193,7 +193,7 @@ def test_a_training_whose_dvc_is_gone_writes_nothing(complete: Path):
     wait_until((complete / "models/.unfinished-best-model.keras").exists)
     parent.kill()
     _, printed = parent.communicate(timeout=60)  # ends when the orphan, which holds the pipe, ends
-    line, _ = documented()["the dvc that started the stage is gone"]
+    line, *_ = documented()["the dvc that started the stage is gone"]
     assert re.fullmatch(line + "\n", printed)
     write_params(complete, dataset="digits", epochs=2)
     assert snapshot(complete) == before

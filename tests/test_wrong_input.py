@@ -294,10 +294,11 @@ TRAINING = {
 }  # fmt: skip
 
 
-def documented() -> dict[str, tuple[str, int]]:
-    """The rows of docs/errors.md: what is wrong -> a pattern for the line, the exit code."""
-    rows = re.findall(r"(?m)^\| (.+?) \| `(.+)` \| (\d+) \|$", (ROOT / "docs/errors.md").read_text(encoding="utf-8"))
-    return {what: (re.escape(line).replace("…", ".+"), int(code)) for what, line, code in rows}
+def documented() -> dict[str, tuple[str, int, str]]:
+    """The rows of docs/errors.md: what is wrong -> a pattern for the line, the exit code, what `dvc repro` leaves."""
+    text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (.+?) \| `(.+)` \| (-?\d+) \| (.+) \|$", text)
+    return {what: (re.escape(line).replace("…", ".+"), int(code), left) for what, line, code, left in rows}
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -316,10 +317,13 @@ def assert_refused(what: str, folder: Path, stage: Callable[[], None], capsys: p
     with pytest.raises(SystemExit) as stopped:
         run(stage)
     last = capsys.readouterr().err.splitlines()[-1]
-    assert what in documented(), f"add to docs/errors.md:\n| {what} | `{last}` | {stopped.value.code} |"
-    line, code = documented()[what]
+    name = stage.__module__.removeprefix("stages.")
+    left = "everything" if name == "check" else f"all but the outputs of `{name}`"
+    row = f"| {what} | `{last}` | {stopped.value.code} | {left} |"
+    assert what in documented(), f"add to docs/errors.md:\n{row}"
+    line, *rest = documented()[what]
     assert re.fullmatch(line, last)
-    assert stopped.value.code == code
+    assert rest == [stopped.value.code, left]
     assert {path: contents for path, contents in snapshot(folder).items() if path in before} == before
     assert {Path(path).name for path in set(snapshot(folder)) - set(before)} <= {"raw", "models", "plots", "metrics"}
 

@@ -53,6 +53,10 @@ def outputs() -> Iterator[Callable[[Path], Path]]:
             stop_if_abandoned()
             for path, temporary in unfinished.items():
                 temporary.replace(path)
+        except OSError as error:
+            if error.filename is None:  # a write that failed does not say where
+                error.filename = ", ".join(sorted({path.parent.as_posix() for path in unfinished}))
+            raise
         finally:
             for temporary in unfinished.values():
                 temporary.unlink(missing_ok=True)
