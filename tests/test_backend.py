@@ -43,7 +43,9 @@ def test_what_a_failing_import_prints_is_shown(tmp_path: Path):
     assert "ImportError: broken" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["check", "prepare", "train", "evaluate", "plot", "commands.summary"])
+@pytest.mark.parametrize(
+    "module", ["check", "prepare", "train", "evaluate", "plot", "commands.summary", "commands.fetch"]
+)
 def test_importing_a_stage_does_not_import_tensorflow(module: str):
     done = python(f"import sys, stages.{module}; print({{'tensorflow', 'keras'}} & set(sys.modules))")
     assert done.stdout == "set()\n", done.stderr

@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.conftest import ROOT, write_params
 
 
-def run_stage(stage: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", f"stages.{stage}"],
+        [sys.executable, *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
@@ -21,13 +21,13 @@ def run_stage(stage: str, folder: Path, **environment: str) -> subprocess.Comple
 
 
 def test_right_parameters_pass_with_0(workspace):
-    done = run_stage("check", workspace)
+    done = python("-m", "stages.check", folder=workspace)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_wrong_parameter_is_one_line_and_2(workspace):
     write_params(workspace, dropout=1.5)
-    done = run_stage("check", workspace)
+    done = python("-m", "stages.check", folder=workspace)
     assert (done.returncode, done.stderr) == (2, "params.yaml: dropout: must be less than 1, got 1.5\n")
 
 
@@ -35,7 +35,7 @@ def test_unreachable_data_is_3_and_says_what_can_be_done(workspace):
     registry = workspace / "data/fashion_mnist.yaml"
     registry.write_text(re.sub("https?://", "http://127.0.0.1:9/", registry.read_text()))  # nobody listens there
     write_params(workspace, dataset="fashion_mnist")
-    done = run_stage("prepare", workspace, FASHION_MNIST_DIR="")
+    done = python("-m", "stages.prepare", folder=workspace, FASHION_MNIST_DIR="")
     assert done.returncode == 3
     last = done.stderr.splitlines()[-1]
     for part in ("train-images-idx3-ubyte.gz", "data/raw", "FASHION_MNIST_DIR", "dataset=digits"):
@@ -44,6 +44,8 @@ def test_unreachable_data_is_3_and_says_what_can_be_done(workspace):
 
 
 def test_a_fault_of_ours_keeps_its_traceback(workspace):
-    done = run_stage("plot", workspace)  # its tables are not there, and no user asked for that
+    code = "from stages import check; from stages.core.errors import run; del check.read_params; run(check.main)"
+    done = python("-c", code, folder=workspace)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+    assert "NameError" in done.stderr

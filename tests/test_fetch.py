@@ -8,8 +8,9 @@ import pytest
 
 from stages.core import fetch as fetch_module
 from stages.core.errors import DataUnreachable
-from stages.core.fetch import fetch, raw_folders
+from stages.core.fetch import RawFile, RawFiles, Registry, fetch, on_this_machine, raw_folders
 
+ROLES = list(RawFiles.model_fields)
 RIGHT = b"the right contents"
 CHECKSUM = "md5:" + hashlib.md5(RIGHT).hexdigest()
 
@@ -49,18 +50,30 @@ def put(path: str, contents: bytes) -> None:
     Path(path).write_bytes(contents)
 
 
+def registry(*mirrors: str) -> Registry:
+    """Four roles played by one file."""
+    file = RawFile(name="file.gz", checksum=CHECKSUM)
+    return Registry(mirrors=list(mirrors), files=RawFiles(**dict.fromkeys(ROLES, file)), classes=[])
+
+
+def everywhere(path: str) -> dict[str, Path]:
+    return dict.fromkeys(ROLES, Path(path))
+
+
 def test_a_right_file_in_data_raw_is_used_without_asking_the_network(mirror):
     put("data/raw/file.gz", RIGHT)
-    assert fetch("file.gz", CHECKSUM, [mirror[0]]) == Path("data/raw/file.gz")
+    assert fetch(registry(mirror[0])) == everywhere("data/raw/file.gz")
     assert mirror[1] == []
 
 
-def test_the_named_folder_comes_next(monkeypatch):
+def test_the_named_folder_comes_next_and_the_wrong_file_is_named(monkeypatch, caplog):
     put("elsewhere/file.gz", RIGHT)
     put("data/raw/file.gz", b"wrong")
     monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
-    assert fetch("file.gz", CHECKSUM, []) == Path("elsewhere/file.gz")
+    assert on_this_machine(registry())
+    assert fetch(registry()) == everywhere("elsewhere/file.gz")
     assert Path("data/raw/file.gz").read_bytes() == b"wrong"
+    assert f"not used: data/raw/file.gz: its md5 is {hashlib.md5(b'wrong').hexdigest()}, expected" in caplog.text
 
 
 def test_both_folders_count_from_the_main_checkout_in_a_temporary_copy(monkeypatch):
@@ -71,13 +84,23 @@ def test_both_folders_count_from_the_main_checkout_in_a_temporary_copy(monkeypat
 
 def test_an_absent_file_is_downloaded_into_data_raw(mirror):
     put("served/file.gz", RIGHT)
-    assert fetch("file.gz", CHECKSUM, [mirror[0]]).read_bytes() == RIGHT
+    assert not on_this_machine(registry())
+    assert {path.resolve() for path in fetch(registry(mirror[0])).values()} == {Path("data/raw/file.gz").resolve()}
+    assert mirror[1] == ["/file.gz"]
     assert Path("data/raw/file.gz").read_bytes() == RIGHT
+
+
+def test_a_download_takes_the_place_of_a_wrong_file_and_says_so(mirror, caplog):
+    put("data/raw/file.gz", b"wrong")
+    put("served/file.gz", RIGHT)
+    fetch(registry(mirror[0]))
+    assert Path("data/raw/file.gz").read_bytes() == RIGHT
+    assert "not used: data/raw/file.gz: its md5 is" in caplog.text
 
 
 def test_the_second_mirror_serves_where_the_first_cannot(mirror):
     put("served/second/file.gz", RIGHT)
-    fetch("file.gz", CHECKSUM, [mirror[0] + "first/", mirror[0] + "second/"])
+    fetch(registry(mirror[0] + "first/", mirror[0] + "second/"))
     assert mirror[1] == ["/first/file.gz", "/second/file.gz"]
     assert Path("data/raw/file.gz").read_bytes() == RIGHT
 
@@ -85,21 +108,22 @@ def test_the_second_mirror_serves_where_the_first_cannot(mirror):
 def test_a_download_is_tried_again_and_shows_its_progress(mirror, monkeypatch, capfd):
     monkeypatch.setattr(fetch_module, "ATTEMPTS_AGAIN", 1)
     put("served/busy/file.gz", RIGHT)
-    fetch("file.gz", CHECKSUM, [mirror[0] + "busy/"])
+    fetch(registry(mirror[0] + "busy/"))
     assert mirror[1] == ["/busy/file.gz"] * 2
     assert "100%" in capfd.readouterr().err
 
 
-def test_a_wrong_download_is_never_used_nor_kept(mirror):
+def test_a_wrong_download_is_never_used_nor_kept_and_every_fault_is_named(mirror):
     put("served/file.gz", b"<html>not the file</html>")
-    with pytest.raises(DataUnreachable, match=r"file.gz: in none of data/raw, and no download .*127\.0\.0\.1") as error:
-        fetch("file.gz", CHECKSUM, [mirror[0]])
-    assert "\n" not in str(error.value)
-    assert list(Path("data/raw").iterdir()) == []
-
-
-def test_a_wrong_local_file_is_named_with_what_was_expected(caplog):
     put("data/raw/file.gz", b"wrong")
-    with pytest.raises(DataUnreachable, match="FASHION_MNIST_DIR"):
-        fetch("file.gz", CHECKSUM, [])
-    assert "data/raw/file.gz: not used, its md5 is" in caplog.text
+    with pytest.raises(DataUnreachable) as error:
+        fetch(registry(mirror[0], mirror[0] + "nowhere/"))
+    assert "\n" not in str(error.value)
+    for fault in (
+        "data/raw/file.gz: its md5 is",
+        f"{mirror[0]}: serves a file with another checksum",
+        f"{mirror[0]}nowhere/: HTTP 404",
+    ):
+        assert fault in str(error.value)
+    assert Path("data/raw/file.gz").read_bytes() == b"wrong"
+    assert len(list(Path("data/raw").iterdir())) == 1

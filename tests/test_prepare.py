@@ -1,9 +1,6 @@
 """check and prepare, in one process, without DVC."""
 
 import json
-import os
-import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +8,7 @@ import pytest
 
 from stages import check, prepare
 from stages.core.artifacts import load_images
-from stages.core.errors import DataUnreachable, UserError
+from stages.core.errors import UserError
 from tests.conftest import read_json, run_stages, write_params
 
 
@@ -45,21 +42,3 @@ def test_prepare_with_a_limit_makes_a_smoke_run(workspace, real_data):
     assert read_json("metrics/data.json") == {
         "dataset": "fashion_mnist", "classes": 10, "train": 80, "val": 20, "test": 100,
     }  # fmt: skip
-
-
-def test_prepare_never_uses_a_wrong_raw_file(workspace, monkeypatch, real_data, caplog):
-    raw = workspace / "data/raw"
-    raw.mkdir()
-    for source in Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"):
-        shutil.copyfile(source, raw / source.name)
-    damaged = raw / "t10k-labels-idx1-ubyte.gz"
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    monkeypatch.delenv("FASHION_MNIST_DIR")
-    registry = workspace / "data/fashion_mnist.yaml"
-    registry.write_text(re.sub("https?://", "http://127.0.0.1:9/", registry.read_text()))  # nobody listens there
-    monkeypatch.setattr("stages.core.fetch.ATTEMPTS_AGAIN", 0)
-    write_params(workspace, dataset="fashion_mnist")
-    with pytest.raises(DataUnreachable, match=r"t10k-labels-idx1-ubyte\.gz: in none of data/raw"):
-        prepare.main()
-    assert "data/raw/t10k-labels-idx1-ubyte.gz: not used" in caplog.text
-    assert not Path("data/prepared").exists()
