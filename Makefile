@@ -51,7 +51,7 @@ experiments: $(INSTALLED) ## a table of all experiments, the lowest validation l
 test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest
+	@$(IN_VENV) pytest --numprocesses=auto --dist=worksteal
 
 acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
