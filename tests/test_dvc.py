@@ -133,14 +133,19 @@ def test_make_back_takes_a_refused_value_out_again_even_where_git_sees_no_change
     assert make_clone.git_status() == ""
 
 
-def test_a_stage_that_fails_is_brought_back_by_one_command(digits_clone: Clone):
-    write_params(digits_clone.folder, dataset="digits", epochs=3, optimizer="sgd", learning_rate=1e30)
-    failed = digits_clone.dvc("repro", check=False)
-    assert "lower learning_rate" in failed.stdout + failed.stderr
-    assert not (digits_clone.folder / "metrics/train.json").exists()
-    digits_clone.run("git", "checkout", "HEAD", "--", "params.yaml")
-    assert "Running stage 'train'" not in digits_clone.dvc("repro").stdout
-    assert digits_clone.git_status() == ""
+def test_a_stage_that_fails_loses_its_own_outputs_and_the_command_it_names_brings_them_back(make_clone: Clone):
+    before = outputs(make_clone.folder)
+    write_params(make_clone.folder, dataset="digits", epochs=3, optimizer="sgd", learning_rate=1e30)
+    failed = make_clone.dvc("repro", check=False)
+    assert f"epoch 1: loss is nan; lower learning_rate; {BACK}" in failed.stderr.splitlines()
+    left = outputs(make_clone.folder)
+    assert {path.name for path in set(before) - set(left)} == {
+        "best-model.keras", "model_whole.keras", "model.weights.h5", "history.csv", "train.json", "environment.json",
+    }  # fmt: skip
+    assert {path: before[path] for path in left} == left
+    make_clone.run("make", "back")
+    assert outputs(make_clone.folder) == before
+    assert make_clone.git_status() == ""
 
 
 def test_metrics_and_plots_are_shown(digits_clone: Clone):
