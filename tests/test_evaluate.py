@@ -7,7 +7,6 @@ import pytest
 
 from stages import evaluate
 from stages.core.backend import keras
-from stages.core.errors import UserError
 from tests.conftest import read_json
 
 
@@ -27,14 +26,6 @@ def test_evaluate_measures_the_best_model(trained):
     assert sum(row["predicted"] == "7" for row in sevens) / len(sevens) == pytest.approx(
         metrics["test"]["per_class"]["7"]["recall"]
     )
-
-
-def test_evaluate_refuses_weights_that_differ_from_the_whole_model(trained):
-    model = keras.models.load_model("models/model_whole.keras")
-    model.set_weights([-weights for weights in model.get_weights()])
-    model.save_weights("models/model.weights.h5")
-    with pytest.raises(UserError, match=r"model_whole\.keras and model\.weights\.h5 disagree on"):
-        evaluate.main()
 
 
 def test_evaluate_takes_its_metrics_from_the_best_model_not_from_the_last(trained):
