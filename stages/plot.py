@@ -12,7 +12,7 @@ def main() -> None:
     rows = load_csv(Path("plots/history.csv"), dict.fromkeys(METRICS, float))
     guesses = load_csv(Path("plots/confusion.csv"), {"actual": str, "predicted": str})
     classes = [row["class"] for row in load_csv(Path("plots/per_class.csv"), {"class": str})]
-    train = load_json(Path("metrics/train.json"))
+    train = load_json(Path("metrics/train.json"), "best_epoch", "stopped_epoch")
 
     use_style()
     with outputs() as begin:

@@ -1,12 +1,7 @@
 import numpy as np
-import pytest
 from sklearn.model_selection import train_test_split
 
-from stages.core.artifacts import Images
-from stages.core.datasets import check_images, digits, first, split
-from stages.core.errors import UserError
-
-CLASSES = np.array(["a", "b"])
+from stages.core.datasets import digits, first, split
 
 
 def test_fashion_mnist_is_what_load_data_returns(real_data):
@@ -45,18 +40,3 @@ def test_limit_takes_the_first_images():
     assert len(first(data, 7).labels) == 7
     np.testing.assert_array_equal(first(data, 7).images, data.images[:7])
     np.testing.assert_array_equal(first(data, None).images, data.images)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (np.zeros((3, 2, 2), np.uint8), np.zeros(2, np.uint8), r"3 images but labels \(2,\)"),
-        (np.zeros((0, 2, 2), np.uint8), np.zeros(0, np.uint8), "no images"),
-        (np.zeros((1, 2, 2), np.uint8), np.array([2], np.uint8), "label 2, expected 0 to 1"),
-        (np.zeros((1, 2, 2), np.float32), np.array([1], np.uint8), "images are float32"),
-        (np.zeros((1, 4), np.uint8), np.array([1], np.uint8), r"images are uint8 \(1, 4\)"),
-    ],
-)
-def test_arrays_that_do_not_fit_together_are_refused(images, labels, message):
-    with pytest.raises(UserError, match=f"^a.gz: {message}"):
-        check_images(Images(images, labels, CLASSES), "a.gz")

@@ -18,8 +18,9 @@ from tests.test_wrong_input import documented, snapshot
 
 CASES = [
     "no space left on the disk", "no space left anywhere, for temporary files either", "a read-only checkout",
-    "no permission to write", "no permission to read", "a folder in the place of an output", "SIGINT (Ctrl-C)",
-    "SIGINT while modules are imported", "SIGTERM", "the dvc that started the stage is gone",
+    "no permission to write", "no permission to read", "a folder in the place of an output",
+    "a file in the place of a folder", "SIGINT (Ctrl-C)", "SIGINT while modules are imported", "SIGTERM",
+    "the dvc that started the stage is gone",
 ]  # fmt: skip
 
 
@@ -136,12 +137,15 @@ def test_no_permission(complete: Path):
     assert snapshot(complete) == before
 
 
-def test_a_folder_in_the_place_of_an_output(complete: Path):
+def test_a_folder_in_the_place_of_an_output_or_a_file_in_that_of_a_folder(complete: Path):
     shutil.rmtree(complete / "metrics")
     (complete / "metrics/data.json").mkdir(parents=True)
     before = snapshot(complete)
     assert_documented("a folder in the place of an output", start(*command("prepare")))
     assert snapshot(complete) == before
+    shutil.rmtree(complete / "metrics")
+    (complete / "metrics").touch()
+    assert_documented("a file in the place of a folder", start(*command("prepare")))
 
 
 def wait_until(happened, seconds: float = 60) -> None:

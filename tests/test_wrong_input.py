@@ -21,7 +21,7 @@ import yaml
 
 from stages import check, evaluate, plot, prepare, train
 from stages.core import epochs, fetch
-from stages.core.artifacts import LOCK
+from stages.core.artifacts import LOCK, Images, save_images
 from stages.core.backend import keras
 from stages.core.errors import run
 from tests.conftest import ROOT, run_stages, write_params
@@ -190,6 +190,7 @@ DATA = {
         lambda folder: registry(folder, mirror_files(), NOBODY),
         lambda folder: os.environ.update(FASHION_MNIST_DIR="../nowhere"),
     ),
+    "FASHION_MNIST_DIR: no such user": lambda folder: os.environ.update(FASHION_MNIST_DIR="~nobody-here/files"),
     "a raw file truncated, no network": damaged(truncate),
     "a raw file of the right size with another checksum": damaged(flip),
     "a folder in the place of a raw file, no network": damaged(become_a_folder),
@@ -277,6 +278,8 @@ MODELS = {
 PREPARED = {
     "prepared images absent": lambda folder: (folder / "data/prepared/train.npz").unlink(),
     "prepared images: truncated": lambda folder: truncate(folder / "data/prepared/train.npz"),
+    "prepared images: a label without a class": lambda folder: save_images(
+        folder / "data/prepared/train.npz", Images(np.zeros((1, 8, 8), np.uint8), np.array([9]), np.array(["a"]))),
     "prepared images: one array": lambda folder: np.save(
         (folder / "data/prepared/train.npz").open("wb"), np.zeros(3)),
 }  # fmt: skip
@@ -286,6 +289,9 @@ TABLES = {
     "a table: text for a number": write(
         "plots/history.csv", "epoch,loss,accuracy,val_loss,val_accuracy\n1,0.5,0.9,x,1\n"),
     "a table: empty": write("plots/history.csv", ""),
+    "metrics without a key": both(
+        write("plots/history.csv", "epoch,loss,accuracy,val_loss,val_accuracy\n1,1,1,1,1\n"),
+        write("metrics/train.json", "{}")),
 }  # fmt: skip
 TRAINING = {
     "the loss is not finite in the first epoch": params(

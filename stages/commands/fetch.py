@@ -5,6 +5,7 @@ By itself: `python -m stages.commands.fetch`, before a journey without a network
 """
 
 import subprocess
+import sys
 
 from stages import check
 from stages.core import fetch
@@ -14,7 +15,9 @@ from stages.core.params import read_params
 
 def dvc_has_the_prepared_data() -> bool:
     """Whether `dvc repro` would find what `prepare` makes in the workspace or its cache, and need no raw files."""
-    plan = subprocess.run(["dvc", "repro", "--dry", "prepare"], capture_output=True, text=True, check=False)
+    plan = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "--dry", "prepare"], capture_output=True, text=True, check=False
+    )
     return "Stage 'prepare'" in plan.stdout  # "didn't change, skipping" or "is cached"; else "Running stage 'prepare'"
 
 

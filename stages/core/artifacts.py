@@ -88,6 +88,24 @@ def stop_if_abandoned() -> None:
         raise ProjectError("the dvc that started this stage is gone: stopped, and no output written")
 
 
+def check_images(data: Images) -> Images:
+    """Return `data` if its arrays fit together.
+
+    Raises:
+        ValueError: no images, not one label an image, or a label without a class.
+    """
+    images, labels, classes = data
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"{len(images)} images but labels {labels.shape}")
+    if not images.size:
+        raise ValueError("no images")
+    if labels.max() >= len(classes):
+        raise ValueError(f"label {labels.max()}, expected 0 to {len(classes) - 1}")
+    return data
+
+
 def save_images(path: Path, data: Images) -> None:
     """Write an .npz archive; uncompressed, since zlib's output differs between its versions."""
     np.savez(path, **data._asdict())
@@ -97,14 +115,14 @@ def load_images(path: Path) -> Images:
     """Read what `save_images` wrote.
 
     Raises:
-        UserError: the file is absent or not such an archive.
+        UserError: the file is absent, not such an archive, or its arrays do not fit together.
     """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("not an archive of arrays")
         with archive:
-            return Images(*(archive[name] for name in Images._fields))
+            return check_images(Images(*(archive[name] for name in Images._fields)))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise unusable(path, error) from error
 
@@ -114,8 +132,8 @@ def save_json(path: Path, values: dict[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_json(path: Path) -> dict[str, Any]:
-    """Read what `save_json` wrote.
+def load_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Read what `save_json` wrote, with these keys at least.
 
     Raises:
         UserError: the file is absent or holds something else.
@@ -126,6 +144,8 @@ def load_json(path: Path) -> dict[str, Any]:
         raise unusable(path, error) from error
     if not isinstance(values, dict):
         raise unusable(path, f"not a mapping: {values!r}")
+    if missing := [key for key in keys if key not in values]:
+        raise unusable(path, f"{missing[0]} is missing")
     return values
 
 

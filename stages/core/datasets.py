@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from stages.core.artifacts import Images
+from stages.core.artifacts import Images, check_images
 from stages.core.errors import UserError
 from stages.core.fetch import fetch, read_registry
 from stages.core.idx import read_idx
@@ -33,7 +33,10 @@ def fashion_mnist() -> Dataset:
 
     def read(part: str) -> Images:
         images, labels = paths[f"{part}_images"], paths[f"{part}_labels"]
-        return check_images(Images(read_idx(images, 3), read_idx(labels, 1), classes), f"{images}, {labels.name}")
+        try:
+            return check_images(Images(read_idx(images, 3), read_idx(labels, 1), classes))
+        except ValueError as error:
+            raise UserError(f"{images}, {labels.name}: {error}") from error
 
     return Dataset(read("train"), read("test"))
 
@@ -54,24 +57,6 @@ def digits() -> Dataset:
 
 
 LOADERS: dict[str, Callable[[], Dataset]] = {"fashion_mnist": fashion_mnist, "digits": digits}
-
-
-def check_images(data: Images, source: str) -> Images:
-    """Return `data` if its arrays fit together; `source` is named where they do not.
-
-    Raises:
-        UserError: no images, not one label an image, or a label without a class.
-    """
-    images, labels, classes = data
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise UserError(f"{source}: images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
-    if labels.shape != images.shape[:1]:
-        raise UserError(f"{source}: {len(images)} images but labels {labels.shape}")
-    if not images.size:
-        raise UserError(f"{source}: no images")
-    if labels.max() >= len(classes):
-        raise UserError(f"{source}: label {labels.max()}, expected 0 to {len(classes) - 1}")
-    return data
 
 
 def first(data: Images, limit: int | None) -> Images:

@@ -58,13 +58,19 @@ def raw_folders() -> list[Path]:
 
     DVC sets DVC_ROOT to the main checkout for every stage, also in the temporary copies in which queued
     experiments run. A relative FASHION_MNIST_DIR counts from there too.
+
+    Raises:
+        UserError: FASHION_MNIST_DIR begins with the home of a user that is not there.
     """
     root = Path(os.environ.get("DVC_ROOT", ""))
     if root == Path.cwd():
         root = Path()  # for shorter messages
     folders = [root / "data/raw"]
     if given := os.environ.get("FASHION_MNIST_DIR"):
-        folders.append(root / Path(given).expanduser())
+        try:
+            folders.append(root / Path(given).expanduser())
+        except RuntimeError:
+            raise UserError(f"FASHION_MNIST_DIR={given}: there is no such user") from None
     return folders
 
 
