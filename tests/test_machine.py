@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.artifacts import LOCK
-from tests.conftest import ROOT, write_params
+from tests.conftest import ROOT, Clone, write_params
 from tests.test_wrong_input import documented, snapshot
 
 CASES = [
@@ -95,6 +95,28 @@ def test_a_disk_that_fills_at_any_moment(complete: Path, stage: str):
     print(f"{stage}: refused {refused} times, ran with {kilobytes} KiB")
     assert refused
     assert process.returncode == 0
+
+
+@needs_namespace
+@pytest.mark.acceptance
+@pytest.mark.dvc
+def test_a_disk_that_is_full_for_dvc_itself_and_the_way_back(digits_clone: Clone, tmp_path: Path):
+    digits_clone.lend_environment()
+    script = f"""
+        mount -t tmpfs tmpfs {tmp_path} && cp -r . {tmp_path} && cd {tmp_path} || exit 10
+        sums() {{ cat params.yaml dvc.lock metrics/* plots/* models/* data/prepared/* | cksum; }}
+        before=$(sums)
+        for room in 8 120 200; do
+            sed -i "s/^dropout: .*/dropout: 0.$room/" params.yaml
+            mount -o remount,size=$(($(df --output=used -k . | tail -1) + room))k . || exit 11
+            dvc repro && exit 12
+            mount -o remount,size=1g . && make back || exit 13
+            [ "$before" = "$(sums)" ] || exit 14
+            [ -z "$(git status --porcelain)" ] || exit 15
+        done
+    """
+    done = digits_clone.run("unshare", "--map-root-user", "--mount", "sh", "-c", script)
+    assert len(re.findall("No space left on device|No possible cache link types", done.stderr)) >= 3
 
 
 @needs_namespace
