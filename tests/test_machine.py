@@ -121,7 +121,7 @@ def test_a_disk_that_is_full_for_dvc_itself_and_the_way_back(digits_clone: Clone
 
 @needs_namespace
 def test_no_folder_for_temporary_files(complete: Path):
-    # Python tries /tmp, /var/tmp, /usr/tmp and the working folder; this repository itself may lie in one of them
+    # Python tries TMPDIR, /tmp, /var/tmp, /usr/tmp and the working folder; the repository may itself lie in one
     closed = " && ".join(
         f"mount --rbind {place} {place} && mount -o remount,bind,ro {place}" for place in ("/tmp", "/var/tmp")
     )
