@@ -148,6 +148,19 @@ def test_a_stage_that_fails_loses_its_own_outputs_and_the_command_it_names_bring
     assert make_clone.git_status() == ""
 
 
+def test_a_file_of_the_project_that_is_gone_comes_back_from_git_and_the_outputs_from_the_cache(digits_clone: Clone):
+    before = outputs(digits_clone.folder)
+    for name in ("data/fashion_mnist.yaml", "stages/core/model.py"):
+        (digits_clone.folder / name).unlink()
+        failed = digits_clone.dvc("repro", check=False)
+        assert failed.returncode == 255
+        assert name in failed.stderr.splitlines()[-1]
+        digits_clone.run("git", "checkout", "HEAD", "--", name)
+        digits_clone.dvc("repro")
+        assert outputs(digits_clone.folder) == before
+        assert digits_clone.git_status() == ""
+
+
 def test_metrics_and_plots_are_shown(digits_clone: Clone):
     shown = digits_clone.dvc("metrics", "show").stdout
     for name in ("best_epoch", "test.macro_f1", "test.ece", "train"):
