@@ -23,7 +23,7 @@ once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 
-.PHONY: repro back experiments test acceptance format lock clean help
+.PHONY: repro back experiments verify test acceptance format lock clean clean-epochs help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
@@ -48,6 +48,9 @@ back: $(INSTALLED) ## back to the committed parameters and their results, after 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
 	@$(IN_VENV) dvc exp show --no-pager --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
 
+verify: $(INSTALLED) ## make the committed results again, from nothing, and compare every byte
+	@$(IN_VENV) python -m stages.commands.verify
+
 test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
@@ -70,8 +73,11 @@ lock: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with h
 clean: ## remove the environment; data, models and DVC's cache stay
 	rm -rf .venv
 
+clean-epochs: ## empty the store of computed epochs; that costs time only
+	rm -rf models/.epochs
+
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r target text; do \
 		printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 # One stamp says that everything was installed. Made anew from nothing when the pins change.

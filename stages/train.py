@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import METRICS, load_images, outputs, save_csv, save_json
+from stages.core.artifacts import METRICS, load_images, main_checkout, outputs, save_csv, save_json
 from stages.core.environment import environment
 from stages.core.errors import run
 from stages.core.params import read_params
+from stages.core.store import STORE, StoredEpochs
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -16,8 +17,9 @@ def main() -> None:
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
 
-    from stages.core.callbacks import EpochLines, StopIfAbandoned, best_epoch, checkpoint, early_stopping
-    from stages.core.epochs import epoch_runner, run_epochs
+    from stages.core.backend import gpus
+    from stages.core.callbacks import EpochLines, StopIfUnwanted, best_epoch, checkpoint, early_stopping
+    from stages.core.epochs import epoch_key, epoch_runner, run_epochs
     from stages.core.keras_files import make_canonical
     from stages.core.model import build_model, compile_model, dropout_layer
 
@@ -30,38 +32,44 @@ def main() -> None:
     )
     compile_model(model, params.optimizer, params.learning_rate)
     model.summary(line_length=80)
+    computed_by = environment(gpus())
+    epochs = StoredEpochs(
+        epoch_runner(model, train, val, params.batch_size, params.seed),
+        [*model.variables, *model.optimizer.variables],
+        epoch_key(model, train, val, batch_size=params.batch_size, seed=params.seed, environment=computed_by),
+        main_checkout() / STORE,
+    )
 
-    with outputs() as begin:
+    with outputs() as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         callbacks = [
-            StopIfAbandoned(),
+            StopIfUnwanted(),
             checkpoint(best_model, params.monitor, params.save_best_only),
             *([stopping] if stopping else []),
-            EpochLines(params.monitor, stopping),
+            EpochLines(params.monitor, stopping, epochs.computed),
         ]
-        run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
-        history = run_epochs(model, run_epoch, params.epochs, callbacks)
+        history = run_epochs(model, epochs, params.epochs, callbacks)
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)
         # Last of the models: HDF5 ends the process in a crash where the disk is full, and the copy that
         # make_canonical has just taken away was larger.
         model.save_weights(begin(Path("models/model.weights.h5")))
-        save_json(begin(Path("metrics/environment.json")), environment())
+        save_json(begin(Path("metrics/environment.json")), computed_by)
 
-        epochs = len(history["loss"])
-        kept = best_epoch(history[params.monitor], params.monitor) if params.save_best_only else epochs - 1
+        count = len(history["loss"])
+        kept = best_epoch(history[params.monitor], params.monitor) if params.save_best_only else count - 1
         stopped_epoch = stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
         save_csv(
             begin(Path("plots/history.csv")),
             ["epoch", *METRICS],
-            zip(range(1, epochs + 1), *(history[name] for name in METRICS), strict=True),
+            zip(range(1, count + 1), *(history[name] for name in METRICS), strict=True),
         )
         save_json(
             begin(Path("metrics/train.json")),
             {
-                "epochs": epochs,
+                "epochs": count,
                 "best_epoch": kept + 1,
                 "stopped_early": stopped_epoch is not None,
                 "stopped_epoch": stopped_epoch,
@@ -72,8 +80,9 @@ def main() -> None:
     why = (
         f"stopped after epoch {stopped_epoch}: {params.monitor} no better{by} for {params.patience} epochs in a row"
         if stopped_epoch
-        else f"ran all {epochs} epochs"
+        else f"ran all {count} epochs"
     )
+    print(epochs.summary())
     print(f"{why}; {BEST_MODEL} keeps epoch {kept + 1}, {params.monitor} {history[params.monitor][kept]:.4f}")
 
 

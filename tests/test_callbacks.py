@@ -84,7 +84,7 @@ def test_accuracies_are_better_when_higher_and_losses_when_lower():
 
 def test_a_line_an_epoch_shows_the_best_so_far_and_the_patience_left(capsys):
     stopping = early_stopping("val_loss", 2, 0.0, restore_best_weights=True)
-    play(VAL_LOSS, [stopping, EpochLines("val_loss", stopping)])
+    play(VAL_LOSS, [stopping, EpochLines("val_loss", stopping, range(99))])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:5] == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     shown = [(line[0], line[3], line[5], line[8], line[9]) for line in lines[1:]]

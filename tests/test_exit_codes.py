@@ -49,3 +49,19 @@ def test_a_fault_of_ours_keeps_its_traceback(workspace):
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "NameError" in done.stderr
+
+
+def test_a_signal_that_a_library_throws_away_ends_the_stage_all_the_same(workspace):
+    code = (
+        "import os, signal; from contextlib import suppress\n"
+        "from stages.core.artifacts import outputs; from stages.core.errors import run\n"
+        "def main():\n"
+        "    with outputs():\n"
+        "        with suppress(BaseException): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "run(main)"
+    )
+    done = python("-c", code, folder=workspace)
+    assert (done.returncode, done.stderr) == (
+        143,
+        "stopped by SIGTERM; nothing was replaced; to go on, run it again\n",
+    )

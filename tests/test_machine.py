@@ -210,7 +210,7 @@ def test_a_training_whose_dvc_is_gone_writes_nothing(complete: Path):
     write_params(complete, dataset="digits", epochs=100_000, patience=None)
     # a parent that starts the stage as DVC does, and is killed
     code = f"import subprocess; subprocess.run({command('train')!r})"
-    parent = start(sys.executable, "-c", code, DVC_STAGE="train", DVC_ROOT=str(complete / "elsewhere"))
+    parent = start(sys.executable, "-c", code, DVC_STAGE="train", DVC_ROOT=str(complete.with_name("elsewhere")))
     wait_until((complete / "models/.unfinished-best-model.keras").exists)
     parent.kill()
     _, printed = parent.communicate(timeout=60)  # ends when the orphan, which holds the pipe, ends

@@ -39,7 +39,9 @@ def other_environment() -> str | None:
     here, there = _current("environment"), _committed("environment")
     if not there:
         return None
-    different = [f"{key} {here[key]} here, {there.get(key)} there" for key in here if here[key] != there.get(key)]
+    different = [
+        f"{key} {here.get(key)} here, {there.get(key)} there" for key in here | there if here.get(key) != there.get(key)
+    ]
     if not different:
         return None
     return (

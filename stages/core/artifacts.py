@@ -14,13 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages.core.errors import UNFINISHED, ProjectError, UserError, one_line
+from stages.core.errors import UNFINISHED, ProjectError, UserError, one_line, stop_if_told
 
 LOCK = Path(".stage.lock")
 PARENT = os.getppid()
 
-
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
+Logs = dict[str, float]  # METRICS of one epoch
+
+
+def main_checkout() -> Path:
+    """Where the user's own files are: DVC says it to every stage, also in the copies of queued experiments."""
+    return Path(os.environ.get("DVC_ROOT", ""))
 
 
 class Images(NamedTuple):
@@ -39,7 +44,7 @@ def outputs() -> Iterator[Callable[[Path], Path]]:
     ending. The outputs get their own names when the block ends; if it fails, what was there before stays.
 
     Raises:
-        ProjectError: see `stop_if_abandoned`.
+        ProjectError: see `stop_if_unwanted`.
     """
     unfinished: dict[Path, Path] = {}
 
@@ -50,7 +55,7 @@ def outputs() -> Iterator[Callable[[Path], Path]]:
     with _only_stage():
         try:
             yield begin
-            stop_if_abandoned()
+            stop_if_unwanted()
             for path, temporary in unfinished.items():
                 temporary.replace(path)
         except OSError as error:
@@ -67,23 +72,30 @@ def _only_stage() -> Iterator[None]:
     # `dvc` can be killed and the stage that it started goes on; the next `dvc repro` would write beside it. The
     # operating system releases the lock when its holder dies, however it dies.
     lock = FileLock(LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        print("another stage still runs in this workspace: waiting for it to end", file=sys.stderr)
-        lock.acquire()
+    acquire(lock, "another stage still runs in this workspace: waiting for it to end")
     try:
         yield
     finally:
         lock.release()
 
 
-def stop_if_abandoned() -> None:
-    """Raise `ProjectError` if DVC started this process and is gone, so that nobody waits for its outputs.
+def acquire(lock: FileLock, line: str) -> None:
+    """Take a lock; where another process has it, print the line and wait."""
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(line, file=sys.stderr, flush=True)
+        lock.acquire()
+
+
+def stop_if_unwanted() -> None:
+    """Raise `Stopped` if a signal came, `ProjectError` if DVC started this process and is gone: nobody waits for
+    its outputs.
 
     DVC's shells (bash, zsh, dash) replace themselves by the command, so DVC is the parent. A process that a
     person started, from a terminal closed since, may go on.
     """
+    stop_if_told()
     if "DVC_STAGE" in os.environ and os.getppid() != PARENT:
         raise ProjectError("the dvc that started this stage is gone: stopped, and no output written")
 

@@ -8,12 +8,13 @@ import importlib
 import os
 import sys
 import tempfile
+from pathlib import Path
 from types import ModuleType
 
 from stages.core.errors import ProjectError, one_line
 
 # Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
-# another backend or float64 weights, and oneDNN off makes the bits depend on the number of threads.
+# another backend, and oneDNN off makes the bits depend on the number of threads.
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
 
 
@@ -47,10 +48,21 @@ def _import_quietly(name: str) -> ModuleType:
 tf = _import_quietly("tensorflow")
 keras = _import_quietly("keras")
 
+# What else a user's ~/.keras/keras.json may say: float64 weights, another bound on a probability in the loss.
 keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
+keras.config.set_image_data_format("channels_last")
 tf.config.experimental.enable_op_determinism()
 tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
 
 # At these sizes handing work to a second thread costs more than it saves. The bits are the same either way.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def gpus() -> list[str]:
+    """The names of the graphics cards that TensorFlow will compute on, with the driver's version."""
+    driver = Path("/sys/module/nvidia/version")
+    version = f", driver {driver.read_text().strip()}" if driver.exists() else ""
+    names = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [f"{details.get('device_name', 'unknown')}{version}" for details in names]

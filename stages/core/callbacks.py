@@ -1,11 +1,11 @@
 """Keras's ModelCheckpoint and EarlyStopping as the parameters set them, and a line for each epoch."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 
-from stages.core.artifacts import METRICS, stop_if_abandoned
+from stages.core.artifacts import METRICS, Logs, stop_if_unwanted
 from stages.core.backend import keras
-from stages.core.epochs import Logs
 
 
 def mode(monitor: str) -> str:
@@ -41,12 +41,12 @@ def best_epoch(values: list[float], monitor: str) -> int:
     return values.index(min(values) if mode(monitor) == "min" else max(values))
 
 
-class StopIfAbandoned(keras.callbacks.Callback):
-    """Ends a training whose `dvc` is gone before its next epoch, not only before its outputs."""
+class StopIfUnwanted(keras.callbacks.Callback):
+    """Ends a training that was told to stop, or whose `dvc` is gone, before its next epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look for the parent."""
-        stop_if_abandoned()
+        """Look for a signal and for the parent."""
+        stop_if_unwanted()
 
 
 class EpochLines(keras.callbacks.Callback):
@@ -55,10 +55,11 @@ class EpochLines(keras.callbacks.Callback):
     Stands last in the list of callbacks, since it shows what EarlyStopping has just counted.
     """
 
-    def __init__(self, monitor: str, stopping: keras.callbacks.EarlyStopping | None) -> None:
+    def __init__(self, monitor: str, stopping: keras.callbacks.EarlyStopping | None, computed: Collection[int]) -> None:
         super().__init__()
         self.monitor = monitor
         self.stopping = stopping
+        self.computed = computed  # which epochs were, and not read back
         self.values: list[float] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
@@ -78,5 +79,5 @@ class EpochLines(keras.callbacks.Callback):
         metrics = "".join(f"{logs[name]:14.4f}" for name in METRICS)
         best_so_far = f"{self.values[best]:.4f} at epoch {best + 1}"
         left = "-" if self.stopping is None else str(self.stopping.patience - self.stopping.wait)
-        seconds = time.perf_counter() - self.start
-        print(f"{count:>7}{metrics}  {best_so_far:<26}  {left:>13}  {seconds:7.1f}", flush=True)
+        seconds = f"{time.perf_counter() - self.start:.1f}" if epoch in self.computed else "stored"
+        print(f"{count:>7}{metrics}  {best_so_far:<26}  {left:>13}  {seconds:>7}", flush=True)

@@ -4,17 +4,25 @@ It computes what `keras.Model.fit(..., shuffle=False)` computes on the same rows
 without leaving the graph between two batches.
 """
 
+import json
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from stages.core.artifacts import Images
+from stages.core.artifacts import Images, Logs
 from stages.core.backend import keras, tf
 from stages.core.errors import UserError
 from stages.core.model import EVALUATION_BATCH
+from stages.core.store import digest
 
-Logs = dict[str, float]  # METRICS of one epoch
+# The modules that this one imports, and itself: whoever changes a line in them gets other epochs.
+SOURCES = ("artifacts.py", "backend.py", "epochs.py", "errors.py", "model.py", "store.py")
+
+# Environment variables by which a user can make TensorFlow and its libraries compute otherwise begin so.
+ARITHMETIC = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_TF32_OVERRIDE")
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -72,6 +80,19 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
         return training | {f"val_{name}": value for name, value in results().items()}
 
     return run_epoch
+
+
+def epoch_key(
+    model: keras.Model, train: Images, val: Images, *, batch_size: int, seed: int, environment: dict[str, str]
+) -> str:
+    """A name for all that decides an epoch besides the state before it: the same arguments as `epoch_runner`'s,
+    what computes them, and how. What callbacks do is not in it: they decide which epochs are run and kept.
+    """
+    settings = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
+    described = [model.get_config(), model.get_compile_config(), batch_size, seed, environment, settings]
+    sources = [Path(__file__).with_name(name).read_bytes() for name in SOURCES]
+    arrays = [array for part in (train, val) for array in (part.images, part.labels)]
+    return digest(json.dumps(described, sort_keys=True), *sources, *arrays)
 
 
 def run_epochs(

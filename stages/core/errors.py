@@ -39,12 +39,26 @@ class DataUnreachable(ProjectError):  # noqa: N818  (a state of the world, not a
     exit_code = 3
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, on the same way out as Ctrl-C: through every `finally`, past every `except Exception`."""
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM: through every `finally`, past every `except Exception`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise _Terminated
+_stopped: list[Stopped] = []  # the last one, if any
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    _stopped[:] = [Stopped(number)]
+    raise _stopped[0]
+
+
+def stop_if_told() -> None:
+    """Raise `Stopped` if a signal came: what its handler raised, a library's C code may have thrown away."""
+    if _stopped:
+        raise _stopped[0]
 
 
 def _interrupted_import(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -84,14 +98,18 @@ def run(main: Callable[[], None]) -> None:
     exception is a fault of ours and keeps its traceback (Python exits with 1).
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    signal.signal(signal.SIGTERM, _terminate)
+    _stopped.clear()
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored
+        signal.signal(signal.SIGINT, _stop)
     try:
         main()
     except ProjectError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
-        number = signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT
-        _fail(f"stopped by {number.name}; nothing was replaced; to go on, run it again", 128 + number)
+        number = stop.signal if isinstance(stop, Stopped) else signal.SIGINT
+        where = "".join(f" {note}" for note in getattr(stop, "__notes__", []))
+        _fail(f"stopped by {number.name}{where}; nothing was replaced; to go on, run it again", 128 + number)
     except OSError as error:
         if error.errno not in MACHINE:
             raise

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stages.core.artifacts import main_checkout
 from stages.core.errors import DataUnreachable, UserError
 from stages.core.yaml_files import read_yaml
 
@@ -56,13 +57,12 @@ def read_registry() -> Registry:
 def raw_folders() -> list[Path]:
     """The folders that may hold raw files, in the order in which they are searched.
 
-    DVC sets DVC_ROOT to the main checkout for every stage, also in the temporary copies in which queued
-    experiments run. A relative FASHION_MNIST_DIR counts from there too.
+    A relative FASHION_MNIST_DIR counts from the main checkout too.
 
     Raises:
         UserError: FASHION_MNIST_DIR begins with the home of a user that is not there.
     """
-    root = Path(os.environ.get("DVC_ROOT", ""))
+    root = main_checkout()
     if root == Path.cwd():
         root = Path()  # for shorter messages
     folders = [root / "data/raw"]

@@ -1,0 +1,102 @@
+"""The same inputs give the same bytes, whatever surrounds the process: each thing that could matter, changed alone."""
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, write_params
+
+STAGES = "import stages.prepare, stages.train, stages.evaluate, stages.plot\n" + "".join(
+    f"stages.{stage}.main()\n" for stage in ("prepare", "train", "evaluate", "plot")
+)
+THREADS = (
+    "from stages.core.backend import tf\n"
+    "tf.config.threading.set_intra_op_parallelism_threads(4)\n"
+    "tf.config.threading.set_inter_op_parallelism_threads(4)\n"
+)
+SMALL = {"dataset": "digits", "epochs": 2}
+REAL = {"epochs": 2}
+
+
+def made(folder: Path, params: dict, *, code: str = STAGES, terminal: bool = False, **environment: str) -> dict:
+    """The bytes of every output of every stage, made in a new folder by a process of its own."""
+    (folder / "data").mkdir(parents=True)
+    shutil.copy(ROOT / "data/fashion_mnist.yaml", folder / "data")
+    write_params(folder, **params)
+    command = [sys.executable, "-c", code]
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    if terminal:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(command, cwd=folder, env=surroundings, stdin=theirs, stdout=theirs, stderr=theirs) as run:
+            os.close(theirs)
+            shown = b""
+            while block := read(ours):
+                shown += block
+        assert run.returncode == 0, shown.decode()
+    else:
+        done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in ("data/prepared", "models", "metrics", "plots")
+        for path in sorted((folder / part).iterdir())
+        if path.is_file()
+    }
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
+
+
+VARIATIONS = {
+    "nothing": {},
+    "a folder with spaces and letters beyond ASCII": {"folder": "näch ste/폴더"},
+    "four threads": {"code": THREADS + STAGES},
+    "as many threads elsewhere": {"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3", "TF_NUM_INTRAOP_THREADS": "3"},
+    "the C locale": {"LC_ALL": "C", "LANG": "C"},
+    "another locale": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "another time zone": {"TZ": "Pacific/Kiritimati"},
+    "PYTHONHASHSEED 1": {"PYTHONHASHSEED": "1"},
+    "PYTHONHASHSEED 2": {"PYTHONHASHSEED": "2"},
+    "a terminal": {"terminal": True},
+    "another home": {"HOME": "/nonexistent"},
+}
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return made(tmp_path_factory.mktemp("usual") / "folder", SMALL)
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_the_bytes_do_not_depend_on_it(usual, tmp_path: Path, variation: str):
+    changes = dict(VARIATIONS[variation])
+    assert made(tmp_path / changes.pop("folder", "folder"), SMALL, **changes) == usual
+    assert len(usual) == 16
+
+
+@pytest.mark.acceptance
+def test_the_bytes_do_not_depend_on_any_of_it_on_all_images(real_data, tmp_path: Path):
+    expected = made(tmp_path / "usual", REAL)
+    for number, (variation, changes) in enumerate(VARIATIONS.items()):
+        given = {name: value for name, value in changes.items() if name != "folder"}
+        assert made(tmp_path / str(number) / changes.get("folder", "folder"), REAL, **given) == expected, variation
+    print(f"{len(VARIATIONS)} surroundings: {len(expected)} outputs with the same bytes")
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"split_seed": 1}])
+def test_another_seed_gives_another_run_and_the_split_has_its_own(usual, tmp_path: Path, changes: dict):
+    other = made(tmp_path / "folder", SMALL | changes)
+    different = {path for path in usual if other[path] != usual[path]}
+    splits = {path for path in different if path.startswith("data/")}
+    assert {"models/best-model.keras", "models/model.weights.h5", "plots/history.csv"} <= different
+    expected = {"data/prepared/train.npz", "data/prepared/val.npz"} if "split_seed" in changes else set()
+    assert splits == expected
