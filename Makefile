@@ -58,7 +58,7 @@ test: $(INSTALLED) ## lint, and the tests that take minutes
 
 acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
-	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py
+	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/test_resume.py -k 'together or any_sequence'
 
 format: $(INSTALLED) ## format the code, mend what the linter can mend
 	@$(IN_VENV) ruff format .

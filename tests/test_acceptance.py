@@ -50,7 +50,9 @@ def test_eight_seeds_are_as_accurate_as_the_notes_own_script(real_data: Dataset)
 @pytest.fixture(scope="module")
 def clone(real_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The working tree, committed in a repository without a cache, and every stage run."""
-    fresh = Clone(tmp_path_factory.mktemp("clone"))
+    folder = tmp_path_factory.mktemp("clone") / "näch ste 폴더"
+    folder.mkdir()
+    fresh = Clone(folder)
     fresh.dvc("repro", "--force")
     return fresh
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.artifacts import LOCK
+from stages.core.store import STORE
 from tests.conftest import ROOT, Clone, write_params
 from tests.test_wrong_input import documented, snapshot
 
@@ -134,6 +135,22 @@ def test_no_folder_for_temporary_files(complete: Path):
 def test_a_read_only_checkout(complete: Path, stage: str):
     process = on_a_small_disk(complete, stage, 100, then="mount -o remount,ro .", MPLCONFIGDIR="/tmp")
     assert_documented("a read-only checkout", process)
+
+
+@needs_namespace
+@pytest.mark.parametrize(("options", "why"), [("ro", "Read-only file system"), ("size=8k", "No space left on device")])
+def test_a_store_of_epochs_that_cannot_be_written_is_said_and_done_without(complete: Path, options: str, why: str):
+    expected = {path: path.read_bytes() for path in (complete / "models").iterdir() if path.is_file()}
+    shutil.rmtree(complete / STORE)
+    script = (
+        f"mkdir {STORE} && mount -t tmpfs -o {options} tmpfs {STORE} && rm models/* && {shlex.join(command('train'))}"
+    )
+    process = start("unshare", "--map-root-user", "--mount", "sh", "-c", script)
+    printed, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert said == f"{STORE} cannot be written ({why}): training goes on without it\n"
+    assert "epochs 1-2 computed" in printed
+    assert {path: path.read_bytes() for path in expected} == expected
 
 
 def unprivileged(*words: str, **environment: str) -> subprocess.Popen[str]:

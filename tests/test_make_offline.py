@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.environment import environment
+from stages.core.store import STORE
 from tests.conftest import Clone
 
 pytestmark = pytest.mark.dvc
@@ -52,7 +53,7 @@ def test_make_runs_on_the_digits_says_so_and_comes_back(tmp_path: Path, monkeypa
     assert "back] Error 3" in back.stderr
     assert "The committed parameters, metrics, tables and curves.png are back." in back.stdout
     assert clone.git_status() == ""
-    assert [path.name for path in (tmp_path / "models").iterdir()] == [".gitignore"]
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [STORE.name, ".gitignore"]
     assert not (tmp_path / "data/prepared").exists()
 
     # and dvc by itself

@@ -26,6 +26,7 @@ from stages.core.environment import environment
 from stages.core.model import build_model, compile_model, dropout_layer
 from tests.conftest import ROOT, Clone, head, imported_files, write_params
 from tests.test_dvc import wait_for_queue
+from tests.test_same_bytes import made
 
 
 def written() -> dict[str, bytes]:
@@ -213,7 +214,7 @@ def test_any_sequence_of_kills_and_changes_ends_at_the_bytes_of_one_clean_run(pr
     assert ended == from_nothing(patience=patience, epochs=count)
 
 
-# Moments at which `dvc repro` dies, in the order of a training: see killed/sitecustomize.py.
+# Moments at which `dvc repro` dies, one after the other in one training: see killed/sitecustomize.py.
 MOMENTS = {
     "as the first record is opened": "open:.unfinished-000001:1:group",
     "as a record gets its name": "os.rename:.unfinished-000002:1:group",
@@ -224,6 +225,7 @@ MOMENTS = {
 }
 MORE_MOMENTS = {
     "as the checkpoint is made canonical": "os.rename:best-model.keras.tmp:1:group",
+    "in the middle of the weights": "exists:models/.unfinished-model.weights.h5",
     "as the environment is written, after the weights": "open:.unfinished-environment.json:1:group",
     "as the history is written": "open:.unfinished-history.csv:1:group",
     "as the metrics are written": "open:.unfinished-train.json:1:group",
@@ -235,7 +237,8 @@ MORE_MOMENTS = {
 
 def start(clone: Clone, *command: str, kill_at: str | None = None) -> subprocess.Popen[str]:
     """A command in a session of its own, so that its whole group can be killed."""
-    wanted = {"PYTHONPATH": str(ROOT / "tests/killed"), "KILL_AT": kill_at} if kill_at else {}
+    hooked = kill_at is not None and not kill_at.startswith("exists:")
+    wanted = {"PYTHONPATH": str(ROOT / "tests/killed"), "KILL_AT": kill_at} if hooked else {}
     return subprocess.Popen(
         command, cwd=clone.folder, env=os.environ | wanted, start_new_session=True, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -279,6 +282,10 @@ def assert_survives(clone: Clone, expected: dict[str, bytes], moments: dict[str,
     for name, moment in moments.items():
         before = stored(clone)
         killed = start(clone, "dvc", "repro", kill_at=moment)
+        if moment.startswith("exists:"):  # HDF5 opens its files itself, and tells no audit hook
+            while not (clone.folder / moment.removeprefix("exists:")).exists():
+                assert killed.poll() is None
+            os.killpg(killed.pid, signal.SIGKILL)
         assert killed.wait(300) == -signal.SIGKILL, name
         print(f"killed {name}: {before} records before, {stored(clone)} after")
         assert stored(clone) >= before
@@ -301,9 +308,8 @@ def test_six_kills_end_at_the_bytes_of_an_undisturbed_run(tmp_path: Path):
     assert "epochs 1-4 read back" in killed.dvc("repro", "--force", "--single-item", "train").stdout
 
 
-@pytest.mark.dvc
-def test_an_experiment_killed_in_a_temporary_copy_or_in_the_queue_goes_on(tmp_path: Path):
-    params = {"dataset": "digits", "limit": 500, "epochs": 4, "patience": None}
+def assert_experiments_survive(tmp_path: Path, **params: object) -> None:
+    """One killed in a temporary copy, then in the queue, then run to the end in the workspace."""
     clone = new_clone(tmp_path / "clone", **params)
     change = ("--set-param", "dropout=0.5")
     killed = start(clone, "dvc", "exp", "run", "--temp", *change, kill_at="open:.unfinished-000003:1:group")
@@ -321,6 +327,16 @@ def test_an_experiment_killed_in_a_temporary_copy_or_in_the_queue_goes_on(tmp_pa
     undisturbed = new_clone(tmp_path / "undisturbed", **params)
     undisturbed.dvc("exp", "run", *change)
     assert ended == results(undisturbed)
+
+
+@pytest.mark.dvc
+def test_an_experiment_killed_in_a_temporary_copy_or_in_the_queue_goes_on(tmp_path: Path):
+    assert_experiments_survive(tmp_path, dataset="digits", limit=500, epochs=4, patience=None)
+
+
+@pytest.mark.acceptance
+def test_an_experiment_killed_in_a_copy_or_in_the_queue_goes_on_with_all_images(real_data: Dataset, tmp_path: Path):
+    assert_experiments_survive(tmp_path, epochs=4, patience=None)
 
 
 COUNTER = """
@@ -358,17 +374,12 @@ def assert_grid(tmp_path: Path, dropouts: list[float], patiences: list[int], **p
     names = clone.dvc("exp", "list", "--name-only").stdout.split()
     assert len(names) == len(dropouts) * len(patiences)
     longest: dict[float, int] = dict.fromkeys(dropouts, 0)
-    alone = new_clone(tmp_path / "alone", **params)
-    (alone.folder / "models/.epochs").write_text("no store")
     for name in names:
         clone.dvc("exp", "apply", name)
         cell = yaml.safe_load((clone.folder / "params.yaml").read_text())
-        shutil.rmtree(alone.folder / ".dvc/cache", ignore_errors=True)
-        shutil.copy(clone.folder / "params.yaml", alone.folder)
-        alone.dvc("repro", "--no-run-cache")
-        ours, theirs = results(clone), results(alone)
-        ours.pop("dvc.lock"), theirs.pop("dvc.lock")  # the counter is a line of code
-        assert ours == theirs, cell
+        ours = results(clone)
+        ours.pop("dvc.lock")  # the counter is a line of code
+        assert ours == made(tmp_path / f"alone-{name}", cell), cell  # in a new folder, so with an empty store
         dropout = cell["dropout"]
         longest[dropout] = max(longest[dropout], ours["plots/history.csv"].count(b"\n") - 1)
     print(f"grid of {len(names)}: {len(calls)} epochs computed; the longest trainings have {longest}")
