@@ -23,7 +23,7 @@ once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 
-.PHONY: repro back experiments verify test acceptance format lock clean clean-epochs help
+.PHONY: repro back experiments verify test acceptance bench format lock clean clean-epochs help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
@@ -59,6 +59,9 @@ test: $(INSTALLED) ## lint, and the tests that take minutes
 acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
 	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/test_resume.py -k 'together or any_sequence'
+
+bench: $(INSTALLED) ## time and memory beside the notes' plain Keras script, about 15 minutes
+	@$(IN_VENV) python -m benchmarks
 
 format: $(INSTALLED) ## format the code, mend what the linter can mend
 	@$(IN_VENV) ruff format .

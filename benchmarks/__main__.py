@@ -1,0 +1,67 @@
+"""This project beside the notes' plain Keras script: `make bench`.
+
+Runs rounds of measurements in fresh clones of the last commit, on the real data, and writes benchmarks/results.json
+and benchmarks/results.md.
+
+    python -m benchmarks --runs 5
+"""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.machine import machine
+from benchmarks.markdown import page
+from benchmarks.rounds import Samples, Settings, one_round
+from benchmarks.table import results
+from benchmarks.workspace import ROOT, Workspace, clone
+from stages.core.artifacts import save_json
+from stages.core.errors import run
+from stages.core.fetch import fetch, read_registry
+
+RESULTS = ROOT / "benchmarks"
+QUICK_RESULTS = RESULTS / "quick"  # not committed
+
+
+def main() -> None:
+    """Measure, write, show."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round on few images, only to see that it works; writes to benchmarks/quick/",
+    )
+    arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs must be at least 1")
+    if arguments.quick:
+        settings = Settings(1, 2, (1, 2), {"epochs": 2, "patience": None, "limit": 1000})
+    else:
+        settings = Settings(arguments.runs, 10, (1, 2, 4, 8), {"epochs": 10, "patience": None})
+
+    raw_files = fetch(read_registry()).values()
+    samples = Samples()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"  # every round is of one commit, also where somebody commits meanwhile
+        clone(ROOT, source)
+        for number in range(settings.runs):
+            print(f"round {number + 1} of {settings.runs}", flush=True)
+            workspace = Workspace(source, Path(folder) / f"round {number + 1}", raw_files, settings.params)
+            one_round(workspace, settings, samples)
+            shutil.rmtree(workspace.folder)
+
+    measured = results(samples, settings, arguments.quick, machine())
+    folder = QUICK_RESULTS if arguments.quick else RESULTS
+    folder.mkdir(exist_ok=True)
+    save_json(folder / "results.json", measured)
+    text = page(measured)
+    (folder / "results.md").write_text(text, encoding="utf-8")
+    print(f"\n{text}")
+
+
+if __name__ == "__main__":
+    run(main)

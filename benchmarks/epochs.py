@@ -1,0 +1,71 @@
+"""Our epochs, as the train stage computes them, by the clock. Prints one line of JSON.
+
+Run in a workspace whose data is prepared: python -m benchmarks.epochs --times 1 --epochs 10
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.artifacts import Images, load_images
+from stages.core.params import read_params
+from stages.core.store import StoredEpochs
+
+
+def load(name: str, times: int) -> Images:
+    """The prepared images of one part, so many times over."""
+    images, labels, classes = load_images(Path(f"data/prepared/{name}.npz"))
+    return Images(np.tile(images, (times, 1, 1)), np.tile(labels, times), classes)
+
+
+def main() -> None:
+    """Train, print the seconds of each epoch with its validation and callbacks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=1, help="repeat the images so often (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    params = read_params()
+    train, val = load("train", arguments.times), load("val", arguments.times)
+
+    from stages.core.backend import keras
+    from stages.core.callbacks import checkpoint
+    from stages.core.epochs import epoch_runner, run_epochs
+    from stages.core.model import build_model, compile_model, dropout_layer
+
+    model = build_model(
+        input_shape=train.images.shape[1:],
+        classes=len(train.classes),
+        hidden_units=params.hidden_units,
+        optional_layer=dropout_layer(params.dropout, params.seed),
+        seed=params.seed,
+    )
+    compile_model(model, params.optimizer, params.learning_rate)
+    ends: list[float] = []  # of each epoch, checkpoint included; before them the start
+    clock = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: ends.append(time.perf_counter()),  # noqa: ARG005
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()),  # noqa: ARG005
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        best_model = checkpoint(Path(folder) / "best-model.keras", params.monitor, params.save_best_only)
+        run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
+        variables = [*model.variables, *model.optimizer.variables]
+        with StoredEpochs(run_epoch, variables, "benchmark", Path(folder) / "epochs") as stored:  # empty: all computed
+            run_epochs(model, stored, arguments.epochs, [best_model, clock])
+    print(
+        json.dumps(
+            {
+                "seconds": [end - start for start, end in itertools.pairwise(ends)],
+                "images": len(train.labels) + len(val.labels),
+                "data_bytes": sum(array.nbytes for data in (train, val) for array in (data.images, data.labels)),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

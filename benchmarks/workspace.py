@@ -1,0 +1,63 @@
+"""A fresh clone of the project's last commit, with an empty cache and parameters of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def clone(source: Path, folder: Path) -> None:
+    """Clone the last commit of a repository."""
+    subprocess.run(["git", "clone", "--quiet", source, folder], check=True)
+
+
+class Workspace:
+    """A clone of `source` that nothing has run in yet; `raw_files` are linked into its data/raw."""
+
+    def __init__(self, source: Path, folder: Path, raw_files: Iterable[Path], params: dict[str, object]) -> None:
+        self.folder = folder
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name != "DVC_ROOT"},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),  # what DVC remembers between runs, gone with the clone
+        }
+        clone(source, folder)
+        for raw_file in raw_files:
+            (folder / "data/raw" / raw_file.name).symlink_to(raw_file.resolve())
+        self._lend_environment()
+        self._write_params(params)
+        for key, value in (("user.name", "Benchmark"), ("user.email", "benchmark@example.org")):
+            self._git("config", key, value)
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit what has changed, so that an experiment starts from a clean workspace."""
+        self._git("commit", "--quiet", "--all", "--allow-empty", "--message", "Benchmark")
+
+    def forget_epochs(self) -> None:
+        """Remove the store of computed epochs."""
+        shutil.rmtree(self.folder / "models/.epochs", ignore_errors=True)
+
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True)
+
+    def _lend_environment(self) -> None:
+        # A folder of links: where `make` should find the packages out of date, it clears the links, not the packages.
+        own = self.folder / ".venv"
+        own.mkdir()
+        for path in Path(sys.prefix).iterdir():
+            if path.name != ".installed":
+                (own / path.name).symlink_to(path)
+        (own / ".installed").touch()  # newer than requirements.txt
+
+    def _write_params(self, params: dict[str, object]) -> None:
+        path = self.folder / "params.yaml"
+        text = path.read_text(encoding="utf-8")
+        for key, value in params.items():
+            text = re.sub(rf"(?m)^{key}:.*$", f"{key}: {'null' if value is None else value}", text)
+        path.write_text(text, encoding="utf-8")
