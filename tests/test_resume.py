@@ -236,9 +236,13 @@ MORE_MOMENTS = {
 
 
 def start(clone: Clone, *command: str, kill_at: str | None = None) -> subprocess.Popen[str]:
-    """A command in a session of its own, so that its whole group can be killed."""
+    """A command in a session of its own, so that its whole group can be killed.
+
+    Its stages run in sh, as where no SHELL is set: Debian's does not replace itself by the command, others do.
+    """
     hooked = kill_at is not None and not kill_at.startswith("exists:")
     wanted = {"PYTHONPATH": str(ROOT / "tests/killed"), "KILL_AT": kill_at} if hooked else {}
+    wanted["SHELL"] = "/bin/sh"
     return subprocess.Popen(
         command, cwd=clone.folder, env=os.environ | wanted, start_new_session=True, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 from filelock import FileLock, Timeout
 
 from stages.core.errors import UNFINISHED, ProjectError, UserError, one_line, stop_if_told
 
 LOCK = Path(".stage.lock")
-PARENT = os.getppid()
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
 Logs = dict[str, float]  # METRICS of one epoch
@@ -26,6 +26,19 @@ Logs = dict[str, float]  # METRICS of one epoch
 def main_checkout() -> Path:
     """Where the user's own files are: DVC says it to every stage, also in the copies of queued experiments."""
     return Path(os.environ.get("DVC_ROOT", ""))
+
+
+def _starter() -> psutil.Process | None:
+    # DVC starts a command through a shell. Most shells replace themselves by the command, so that DVC is its parent;
+    # Debian's sh stays in between, and lives on when DVC dies.
+    process = psutil.Process().parent()
+    while process and process.name() in SHELLS:
+        process = process.parent()
+    return process
+
+
+SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
+STARTER = _starter()
 
 
 class Images(NamedTuple):
@@ -92,11 +105,10 @@ def stop_if_unwanted() -> None:
     """Raise `Stopped` if a signal came, `ProjectError` if DVC started this process and is gone: nobody waits for
     its outputs.
 
-    DVC's shells (bash, zsh, dash) replace themselves by the command, so DVC is the parent. A process that a
-    person started, from a terminal closed since, may go on.
+    A process that a person started, from a terminal closed since, may go on.
     """
     stop_if_told()
-    if "DVC_STAGE" in os.environ and os.getppid() != PARENT:
+    if "DVC_STAGE" in os.environ and _starter() != STARTER:
         raise ProjectError("the dvc that started this stage is gone: stopped, and no output written")
 
 

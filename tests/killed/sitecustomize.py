@@ -18,7 +18,7 @@ if "KILL_AT" in os.environ and os.environ.get("DVC_STAGE") == "train":
             left -= 1
             if left == 0:
                 if whom == "dvc":
-                    os.kill(os.getppid(), signal.SIGKILL)
+                    os.kill(os.getsid(0), signal.SIGKILL)  # not the parent: that may be a shell
                 else:
                     os.killpg(os.getpgrp(), signal.SIGKILL)
 
