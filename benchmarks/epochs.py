@@ -1,6 +1,6 @@
 """Our epochs, as the train stage computes them, by the clock. Prints one line of JSON.
 
-Run in a workspace whose data is prepared: python -m benchmarks.epochs --times 1 --epochs 10
+Run in a workspace whose data is prepared: python -m benchmarks.epochs --data data/prepared --epochs 10
 """
 
 import argparse
@@ -10,27 +10,19 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
-from stages.core.artifacts import Images, load_images
+from stages.core.images import load_images
 from stages.core.params import read_params
 from stages.core.store import StoredEpochs
-
-
-def load(name: str, times: int) -> Images:
-    """The prepared images of one part, so many times over."""
-    images, labels, classes = load_images(Path(f"data/prepared/{name}.npz"))
-    return Images(np.tile(images, (times, 1, 1)), np.tile(labels, times), classes)
 
 
 def main() -> None:
     """Train, print the seconds of each epoch with its validation and callbacks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=1, help="repeat the images so often (default: %(default)s)")
+    parser.add_argument("--data", type=Path, default="data/prepared", help="(default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
     arguments = parser.parse_args()
     params = read_params()
-    train, val = load("train", arguments.times), load("val", arguments.times)
+    train, val = load_images(arguments.data / "train.npz"), load_images(arguments.data / "val.npz")
 
     from stages.core.backend import keras
     from stages.core.callbacks import checkpoint

@@ -19,6 +19,7 @@ MAKE_NOTHING = "make, nothing to do"
 PATIENCE = "dvc exp run -S patience=2"
 DROPOUT = "dvc exp run -S dropout=0.5"
 
+REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
 
 # What is imported before any work is done: by `dvc exp run`, and by each stage, also inside its `main`.
@@ -113,9 +114,9 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     dvc(MAKE_NOTHING, set(), "make")
 
     for factor in settings.factors:
-        workspace.forget_epochs()
+        measure([sys.executable, "-m", "benchmarks.repeat", str(factor), REPEATED], workspace.folder, workspace.env)
         limit = number if factor == 1 else str(min(FACTORS_EPOCHS, settings.epochs))
-        printed = epochs(growth(factor), "benchmarks.epochs", "--times", str(factor), "--epochs", limit)
+        printed = epochs(growth(factor), "benchmarks.epochs", "--data", REPEATED, "--epochs", limit)
         samples.data[growth(factor)] = printed
     workspace.forget_epochs()
     run(TRAIN, sys.executable, "-m", "stages.train")

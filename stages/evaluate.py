@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import load_images, outputs, save_csv, save_json
+from stages.core.artifacts import outputs, save_csv, save_json
 from stages.core.errors import run
+from stages.core.images import load_images
 from stages.core.metrics import ClassScores, expected_calibration_error, macro_f1, per_class, reliability
 from stages.core.params import read_params
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import outputs, save_images, save_json
+from stages.core.artifacts import outputs, save_json
 from stages.core.datasets import LOADERS, first, split
 from stages.core.errors import run
+from stages.core.images import save_images
 from stages.core.params import read_params
 
 PREPARED = Path("data/prepared")

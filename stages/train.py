@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import METRICS, load_images, main_checkout, outputs, save_csv, save_json
+from stages.core.artifacts import METRICS, main_checkout, outputs, save_csv, save_json
 from stages.core.environment import environment
 from stages.core.errors import run
+from stages.core.images import load_images
 from stages.core.params import read_params
 from stages.core.store import STORE, StoredEpochs
 

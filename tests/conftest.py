@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from stages import evaluate, plot, prepare, train
-from stages.core.artifacts import Images
 from stages.core.datasets import Dataset, fashion_mnist
 from stages.core.errors import DataUnreachable
+from stages.core.images import Images
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,11 +6,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from stages.core.artifacts import METRICS, Images, load_csv
+from stages.core.artifacts import METRICS, load_csv
 from stages.core.callbacks import best_epoch, early_stopping
 from stages.core.datasets import Dataset, split
 from stages.core.environment import environment
 from stages.core.epochs import epoch_runner, run_epochs
+from stages.core.images import Images
 from stages.core.model import build_model, compile_model, dropout_layer
 from tests.conftest import ROOT, Clone
 from tests.test_dvc import wait_for_queue

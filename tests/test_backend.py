@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from stages.core.images import Images, load_images, save_images
 from tests.conftest import ROOT, imported_files
 
 
@@ -66,3 +68,37 @@ def test_checking_preparing_and_plotting_never_import_tensorflow():
     backend = ROOT / "stages/core/backend.py"
     for stage, imports in {"check": False, "prepare": False, "train": True, "evaluate": True, "plot": False}.items():
         assert (backend in imported_files(ROOT / f"stages/{stage}.py", set())) == imports
+
+
+def test_images_are_in_memory_once(tmp_path: Path):
+    from stages.core.backend import without_copy
+
+    save_images(tmp_path / "train.npz", Images(np.zeros((3, 5, 7), np.uint8), np.zeros(3, np.uint8), np.array(["a"])))
+    loaded = load_images(tmp_path / "train.npz")
+    for array in loaded[:2]:
+        tensor = without_copy(array)
+        array[-1] = 9
+        np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+@pytest.mark.parametrize("offset", [1, 16, 32])
+def test_an_array_that_tensorflow_cannot_use_is_copied(offset: int):
+    from stages.core.backend import tf, without_copy
+
+    memory = np.zeros(1000, np.uint8)
+    begin = -memory.ctypes.data % 64 + offset
+    array = memory[begin : begin + 200].reshape(10, 20)
+    tensor = without_copy(array)
+    array[5] = 9
+    assert int(tf.reduce_sum(tf.gather(tensor, [5]))) == 0
+
+
+def test_arrays_that_are_not_whole_or_not_writable_are_copied():
+    from stages.core.backend import without_copy
+
+    memory = np.arange(1064, dtype=np.uint8)
+    begin = -memory.ctypes.data % 64
+    rows = memory[begin : begin + 1000].reshape(10, 100)
+    np.testing.assert_array_equal(without_copy(rows[:, :50]).numpy(), rows[:, :50])
+    rows.flags.writeable = False
+    np.testing.assert_array_equal(without_copy(rows).numpy(), rows)

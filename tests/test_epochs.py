@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from stages.core.artifacts import METRICS, Images
+from stages.core.artifacts import METRICS
 from stages.core.backend import keras
 from stages.core.datasets import digits
 from stages.core.epochs import epoch_runner, row_order, run_epochs
 from stages.core.errors import UserError
+from stages.core.images import Images
 from stages.core.model import EVALUATION_BATCH, build_model, compile_model, dropout_layer
 from tests.conftest import head
 

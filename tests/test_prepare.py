@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stages import check, prepare
-from stages.core.artifacts import load_images
 from stages.core.errors import UserError
+from stages.core.images import load_images
 from tests.conftest import read_json, run_stages, write_params
 
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from stages import prepare, train
 from stages.core import epochs
-from stages.core.artifacts import Images
 from stages.core.datasets import Dataset
 from stages.core.environment import environment
+from stages.core.images import Images
 from stages.core.model import build_model, compile_model, dropout_layer
 from tests.conftest import ROOT, Clone, head, imported_files, write_params
 from tests.test_dvc import wait_for_queue

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stages import prepare, train
-from stages.core.artifacts import load_images
 from stages.core.backend import keras
 from stages.core.evaluation import loss_and_accuracy
+from stages.core.images import load_images
 from stages.core.keras_files import make_canonical
 from stages.core.params import Params
 from tests.conftest import history, read_json, run_stages

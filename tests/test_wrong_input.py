@@ -21,9 +21,10 @@ import yaml
 
 from stages import check, evaluate, plot, prepare, train
 from stages.core import epochs, fetch
-from stages.core.artifacts import LOCK, Images, save_images
+from stages.core.artifacts import LOCK
 from stages.core.backend import keras
 from stages.core.errors import run
+from stages.core.images import Images, save_images
 from stages.core.store import STORE
 from tests.conftest import ROOT, run_stages, write_params
 

@@ -5,13 +5,11 @@ import errno
 import json
 import os
 import sys
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import psutil
 from filelock import FileLock, Timeout
 
@@ -39,14 +37,6 @@ def _starter() -> psutil.Process | None:
 
 SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
 STARTER = _starter()
-
-
-class Images(NamedTuple):
-    """Labelled images, and the names of the classes."""
-
-    images: np.ndarray  # uint8 [n, height, width], raw pixels, 0..255
-    labels: np.ndarray  # uint8 [n], positions in `classes`
-    classes: np.ndarray  # str [number of classes]
 
 
 @contextmanager
@@ -110,45 +100,6 @@ def stop_if_unwanted() -> None:
     stop_if_told()
     if "DVC_STAGE" in os.environ and _starter() != STARTER:
         raise ProjectError("the dvc that started this stage is gone: stopped, and no output written")
-
-
-def check_images(data: Images) -> Images:
-    """Return `data` if its arrays fit together.
-
-    Raises:
-        ValueError: no images, not one label an image, or a label without a class.
-    """
-    images, labels, classes = data
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
-    if labels.shape != images.shape[:1]:
-        raise ValueError(f"{len(images)} images but labels {labels.shape}")
-    if not images.size:
-        raise ValueError("no images")
-    if labels.max() >= len(classes):
-        raise ValueError(f"label {labels.max()}, expected 0 to {len(classes) - 1}")
-    return data
-
-
-def save_images(path: Path, data: Images) -> None:
-    """Write an .npz archive; uncompressed, since zlib's output differs between its versions."""
-    np.savez(path, **data._asdict())
-
-
-def load_images(path: Path) -> Images:
-    """Read what `save_images` wrote.
-
-    Raises:
-        UserError: the file is absent, not such an archive, or its arrays do not fit together.
-    """
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("not an archive of arrays")
-        with archive:
-            return check_images(Images(*(archive[name] for name in Images._fields)))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise unusable(path, error) from error
 
 
 def save_json(path: Path, values: dict[str, Any]) -> None:

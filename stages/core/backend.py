@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from stages.core.errors import ProjectError, one_line
 
 # Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
@@ -58,6 +60,16 @@ tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller
 # At these sizes handing work to a second thread costs more than it saves. The bits are the same either way.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def without_copy(array: np.ndarray) -> tf.Tensor:
+    """The array as a tensor that uses the array's memory, if that begins at a whole number of 64 bytes; else of a copy.
+
+    `tf.constant` copies every array, and most of them twice. Nobody may write into the array afterwards.
+    """
+    if array.ctypes.data % 64 or not array.flags.carray:  # TensorFlow's code for processors would crash
+        return tf.constant(array)
+    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))  # identity: onto the GPU, if any
 
 
 def gpus() -> list[str]:

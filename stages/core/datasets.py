@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from stages.core.artifacts import Images, check_images
 from stages.core.errors import UserError
 from stages.core.fetch import fetch, read_registry
 from stages.core.idx import read_idx
+from stages.core.images import Images, check_images
 
 
 class Dataset(NamedTuple):

@@ -13,25 +13,28 @@ from pathlib import Path
 import numpy as np
 
 from stages.core.adam import fused
-from stages.core.artifacts import Images, Logs
-from stages.core.backend import keras, tf
+from stages.core.artifacts import Logs
+from stages.core.backend import keras, tf, without_copy
 from stages.core.errors import UserError
+from stages.core.images import Images
 from stages.core.model import EVALUATION_BATCH
 from stages.core.store import digest
 
 # The modules that this one imports, and itself: whoever changes a line in them gets other epochs.
-SOURCES = ("adam.py", "artifacts.py", "backend.py", "epochs.py", "errors.py", "model.py", "store.py")
+SOURCES = ("adam.py", "artifacts.py", "backend.py", "epochs.py", "errors.py", "images.py", "model.py", "store.py")
 
 # Environment variables by which a user can make TensorFlow and its libraries compute otherwise begin so.
 ARITHMETIC = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_TF32_OVERRIDE")
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch, int64 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
+    """The order of an epoch, int32 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
 
     Keras's `fit` on arrays would shuffle to one and the same order in every epoch once a seed is set.
     """
-    return np.random.default_rng([seed, epoch]).permutation(rows)
+    order = np.arange(rows, dtype=np.int32)
+    np.random.default_rng([seed, epoch]).shuffle(order)  # in place; as `permutation` does
+    return order
 
 
 def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int, seed: int) -> Callable[[int], Logs]:
@@ -39,7 +42,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
     The images stay in memory as uint8; the last, smaller batch is trained too.
     """
-    images, labels = tf.constant(train.images), tf.constant(train.labels)  # [n, height, width], [n]
+    images, labels = without_copy(train.images), without_copy(train.labels)  # [n, height, width], [n]
     steps, rest = divmod(len(train.labels), batch_size)
     whole = steps * batch_size
 
@@ -58,29 +61,41 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     @tf.function(jit_compile=False)
     def train_epoch(order: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
         sums = tf.zeros(2)  # of losses, of right predictions
-        for rows in order:  # order: [steps, batch_size]
-            sums += train_step(rows)
+        for step in tf.range(steps):
+            sums += train_step(order[step])  # order: [steps, batch_size]
         if rest:  # decided while tracing
             sums += train_step(last)  # [rest]
         return sums
 
-    val_images, val_labels = tf.constant(val.images), tf.constant(val.labels)
+    val_images, val_labels = without_copy(val.images), without_copy(val.labels)
 
-    @tf.function(jit_compile=False, autograph=False)
+    @tf.autograph.experimental.do_not_convert
+    def test_step(start: tf.Tensor | int, rows: int) -> None:
+        model.test_step((val_images[start : start + rows], val_labels[start : start + rows]))
+
+    # A loop in the graph, one batch after the other: unrolled, all images would be floats at the same time.
+    @tf.function(jit_compile=False)
     def validate() -> None:
-        for start in range(0, len(val.labels), EVALUATION_BATCH):
-            rows = slice(start, start + EVALUATION_BATCH)
-            model.test_step((val_images[rows], val_labels[rows]))
+        rest = len(val.labels) % EVALUATION_BATCH
+        whole = len(val.labels) - rest
+        for start in tf.range(0, whole, EVALUATION_BATCH):
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            test_step(start, EVALUATION_BATCH)
+        if rest:
+            test_step(whole, rest)
 
     # Variables cannot be made inside a graph's loop, so all are made here: the metrics', then the optimizer's.
     model.test_step((images[:1], labels[:1]))
     model.optimizer.build(model.trainable_variables)
     update = fused(model.optimizer)
 
-    def run_epoch(epoch: int) -> Logs:
+    def batches(epoch: int) -> tuple[tf.Tensor, tf.Tensor]:
         order = row_order(len(train.labels), seed, epoch)
-        sums = train_epoch(tf.constant(order[:whole].reshape(steps, batch_size)), tf.constant(order[whole:]))
-        loss, accuracy = sums.numpy() / np.float32(len(order))  # a graph would multiply by the rounded reciprocal
+        return tf.constant(order[:whole].reshape(steps, batch_size)), tf.constant(order[whole:])
+
+    def run_epoch(epoch: int) -> Logs:
+        sums = train_epoch(*batches(epoch)).numpy()
+        loss, accuracy = sums / np.float32(len(train.labels))  # a graph would multiply by the rounded reciprocal
         model.reset_metrics()
         validate()
         validation = model.get_metrics_result()

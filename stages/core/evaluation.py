@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.artifacts import Images, unusable
+from stages.core.artifacts import unusable
 from stages.core.backend import keras
 from stages.core.errors import UserError
+from stages.core.images import Images
 from stages.core.model import EVALUATION_BATCH
 
 
