@@ -70,6 +70,15 @@ def test_checking_preparing_and_plotting_never_import_tensorflow():
         assert (backend in imported_files(ROOT / f"stages/{stage}.py", set())) == imports
 
 
+def test_the_import_leaves_out_what_is_not_needed_and_leaves_it_usable():
+    done = python(
+        "import gc, sys, stages.core.backend; "
+        "print({'matplotlib', 'scipy.stats', 'sklearn'} & set(sys.modules), gc.isenabled()); "
+        "import matplotlib.pyplot, sklearn.metrics"
+    )
+    assert (done.returncode, done.stdout) == (0, "set() True\n"), done.stderr
+
+
 def test_images_are_in_memory_once(tmp_path: Path):
     from stages.core.backend import without_copy
 

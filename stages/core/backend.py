@@ -4,10 +4,13 @@ Everything that needs a model imports `keras` and `tf` from here, never directly
 seconds, stages import such modules inside `main`.
 """
 
+import gc
 import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -47,8 +50,26 @@ def _import_quietly(name: str) -> ModuleType:
     return module
 
 
-tf = _import_quietly("tensorflow")
-keras = _import_quietly("keras")
+@contextmanager
+def _only_what_is_needed() -> Iterator[None]:
+    """Imports in the block take half their time."""
+    # Keras imports these where they are installed, for wrappers around them that no stage uses. None in their place
+    # makes the import fail there, as if they were not installed.
+    absent = {name: None for name in ("matplotlib", "sklearn") if name not in sys.modules}
+    sys.modules.update(absent)
+    gc.disable()  # it would look through all that was imported again and again, and find nothing to free
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()  # nor look through it later
+        for name in absent:
+            del sys.modules[name]
+
+
+with _only_what_is_needed():
+    tf = _import_quietly("tensorflow")
+    keras = _import_quietly("keras")
 
 # What else a user's ~/.keras/keras.json may say: float64 weights, another bound on a probability in the loss.
 keras.config.set_floatx("float32")

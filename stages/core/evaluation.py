@@ -1,5 +1,6 @@
 """Saved models: loaded, measured, and held against each other."""
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def load_model(path: Path, data: Images) -> keras.Model:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):
                 raise ValueError("not a whole .keras archive")
-        model = keras.models.load_model(path)
+        with warnings.catch_warnings(action="ignore"):  # of an optimizer that was never trained: none is needed here
+            model = keras.models.load_model(path)
         shapes = (model.input_shape, model.output_shape)
     except Exception as error:  # a damaged or foreign file raises whatever the part of Keras raises that meets it
         raise unusable(path, error) from error
