@@ -16,7 +16,7 @@ def machine() -> dict[str, str | int | float]:
         "class of processor": environment()["cpu"],
         "cores": os.cpu_count(),
         "memory, GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "operating system": f"{platform.system()} {platform.release()}",
+        "operating system": platform.system(),
         "python": platform.python_version(),
         **{package: version(package) for package in ("tensorflow", "keras", "numpy", "dvc")},
     }

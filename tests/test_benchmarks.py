@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.markdown import page
+from benchmarks.markdown import number, page
 from benchmarks.measure import Measured, measure
 from benchmarks.rounds import (
     DROPOUT,
@@ -138,3 +138,13 @@ def test_a_quick_run_fills_every_row_and_leaves_the_committed_results(real_data,
     assert 0 < train < rows(found)[REPRO, PLAIN]["ours"]["median"]
     assert 0 < found["floor"]["share_reached"] < 1
     assert str(Path.home()) not in json.dumps(found)
+
+
+def test_the_table_in_the_readme_is_of_the_committed_results():
+    committed = json.loads((ROOT / "benchmarks/results.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = rows(committed)
+    for name in ("an epoch with validation", REPRO, DROPOUT, PATIENCE, f"peak memory: {TRAIN}"):
+        row = found[name, PLAIN]
+        ours, plain = (f"{number(row[of]['median'], row['unit'])} {row['unit']}" for of in ("ours", "beside"))
+        assert f" | {ours} | {plain} | {row['ratio']:.2f} |" in readme
