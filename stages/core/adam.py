@@ -4,32 +4,39 @@ from collections.abc import Callable, Sequence
 
 from stages.core.backend import keras, tf
 
-Update = Callable[[Sequence[tf.Tensor], Sequence[keras.Variable]], None]  # gradients, variables
-
 
 def is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether it is Keras's Adam with nothing set but the learning rate: no decay, clipping, averages, AMSGrad."""
-    if type(optimizer) is not keras.optimizers.Adam:  # a subclass may do anything
-        return False
+    """Whether it is Keras's Adam and nothing is set but a constant learning rate: no decay, clipping, AMSGrad ..."""
     config = optimizer.get_config()
-    return config == keras.optimizers.Adam(config["learning_rate"], name=config["name"]).get_config()
+    return (
+        type(optimizer) is keras.optimizers.Adam  # a subclass may do anything
+        and isinstance(config["learning_rate"], float)  # no schedule
+        and config == keras.optimizers.Adam(config["learning_rate"], name=config["name"]).get_config()
+    )
 
 
-def fused(optimizer: keras.optimizers.Optimizer) -> Update:
-    """A function that updates variables in place as `optimizer.apply` does, to the bit, faster where it can.
+def fused(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> Callable[[Sequence[tf.Tensor]], None]:
+    """A function of gradients that updates the variables as `optimizer.apply` does, to the bit, faster where it can.
 
     A plain Adam (Kingma and Ba 2015, algorithm 1 with the order of computation at the end of section 2) takes three of
     TensorFlow's fused operations a variable instead of Keras's eleven plain ones. TensorFlow's own fused Adam is not
-    among them: it rounds 1 - beta otherwise than Keras. For any other optimizer it is `optimizer.apply` itself.
-    """
-    if not is_plain_adam(optimizer):
-        return optimizer.apply
+    among them: it rounds 1 - beta otherwise than Keras. Anything else is left to `optimizer.apply`.
 
-    def apply(gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
+    Args:
+        optimizer: built on these variables.
+        variables: float32.
+    """
+    if not is_plain_adam(optimizer) or any(variable.constraint for variable in variables):
+        return lambda gradients: optimizer.apply(gradients, variables)
+
+    _, _, *slots = optimizer.variables  # without iteration and learning rate: two moments a variable
+
+    def apply(gradients: Sequence[tf.Tensor]) -> None:
         step = tf.cast(optimizer.iterations + 1, tf.float32)
         correction = tf.sqrt(1 - tf.pow(optimizer.beta_2, step))
         rate = optimizer.learning_rate * correction / (1 - tf.pow(optimizer.beta_1, step))
-        _, _, *slots = optimizer.variables  # without iteration and learning rate: two moments a variable
         for gradient, variable, first, second in zip(gradients, variables, slots[::2], slots[1::2], strict=True):
             w, m, v = (each.value for each in (variable, first, second))
             # Keras's m + (g - m) * (1 - beta) as m - (m - g) * (1 - beta): a change of sign is exact.

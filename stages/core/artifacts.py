@@ -17,6 +17,8 @@ from stages.core.errors import UNFINISHED, ProjectError, UserError, one_line, st
 
 LOCK = Path(".stage.lock")
 
+SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
+
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
 Logs = dict[str, float]  # METRICS of one epoch
 
@@ -35,7 +37,6 @@ def _starter() -> psutil.Process | None:
     return process
 
 
-SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
 STARTER = _starter()
 
 

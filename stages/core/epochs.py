@@ -53,11 +53,11 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
         with tf.GradientTape() as tape:
             y_pred = model(x, training=True)  # [rows, classes]
             loss = model.compute_loss(x, y, y_pred)
-        update(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        update(tape.gradient(loss, model.trainable_variables))
         right = tf.argmax(y_pred, axis=-1, output_type=tf.int32) == tf.cast(y, tf.int32)
         return tf.stack([loss * rows.shape[0], tf.reduce_sum(tf.cast(right, tf.float32))])
 
-    # The sums of Keras's metrics, in their order, without their forty operations a step.
+    # The sums of Keras's metrics, in their order and as float32, without their forty operations a step.
     @tf.function(jit_compile=False)
     def train_epoch(order: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
         sums = tf.zeros(2)  # of losses, of right predictions
@@ -87,7 +87,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     # Variables cannot be made inside a graph's loop, so all are made here: the metrics', then the optimizer's.
     model.test_step((images[:1], labels[:1]))
     model.optimizer.build(model.trainable_variables)
-    update = fused(model.optimizer)
+    update = fused(model.optimizer, model.trainable_variables)
 
     def batches(epoch: int) -> tuple[tf.Tensor, tf.Tensor]:
         order = row_order(len(train.labels), seed, epoch)
@@ -95,7 +95,8 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
     def run_epoch(epoch: int) -> Logs:
         sums = train_epoch(*batches(epoch)).numpy()
-        loss, accuracy = sums / np.float32(len(train.labels))  # a graph would multiply by the rounded reciprocal
+        # Not in the graph, which would multiply by the rounded reciprocal.
+        loss, accuracy = sums / np.float32(len(train.labels))
         model.reset_metrics()
         validate()
         validation = model.get_metrics_result()
