@@ -64,6 +64,14 @@ def test_ops_are_deterministic_and_on_one_thread():
     assert tf.config.threading.get_inter_op_parallelism_threads() == 1
 
 
+def test_a_quotient_by_a_root_is_the_one_that_every_processor_computes():
+    from stages.core.backend import tf
+
+    a, b = np.random.default_rng(0).uniform(0.01, 1, (2, 100_000)).astype(np.float32)
+    quotient = tf.function(lambda a, b: a / tf.sqrt(b), jit_compile=False)(tf.constant(a), tf.constant(b))
+    np.testing.assert_array_equal(quotient.numpy(), a / np.sqrt(b))  # both rounded as IEEE 754 demands
+
+
 def test_checking_preparing_and_plotting_never_import_tensorflow():
     backend = ROOT / "stages/core/backend.py"
     for stage, imports in {"check": False, "prepare": False, "train": True, "evaluate": True, "plot": False}.items():

@@ -76,6 +76,9 @@ keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 tf.config.experimental.enable_op_determinism()
+# Else TensorFlow makes a / sqrt(b), as in RMSprop, a times the processor's own approximation of 1 / sqrt(b), in which
+# Intel and AMD differ. It costs no time.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
 
 # At these sizes handing work to a second thread costs more than it saves. The bits are the same either way.
