@@ -14,7 +14,6 @@ from stages.core.epochs import epoch_runner, run_epochs
 from stages.core.images import Images
 from stages.core.model import build_model, compile_model, dropout_layer
 from tests.conftest import ROOT, Clone
-from tests.test_dvc import wait_for_queue
 
 pytestmark = pytest.mark.acceptance
 
@@ -100,10 +99,3 @@ def test_the_notes_five_trainings_run_by_the_commands_in_the_readme_and_give_its
     skip_in_another_environment(clone)
     for number, row in rows.items():
         assert any(line.startswith(f"| {number} |") and line.endswith(row) for line in readme), row
-
-
-def test_a_grid_of_queued_experiments_runs_on_two_workers(clone: Clone):
-    change = ("--set-param", "dropout=0.1,0.3,0.5", "--set-param", "patience=2,5")
-    clone.dvc("exp", "run", "--queue", *change)
-    clone.dvc("queue", "start", "--jobs", "2")
-    assert list(wait_for_queue(clone, 600).values()) == ["Success"] * 6

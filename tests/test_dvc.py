@@ -235,3 +235,13 @@ def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Pat
     assert done.returncode == 2
     assert done.stderr.startswith("make: /no/such/python is no Python 3.11, 3.12 or 3.13;")
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", [".dvc/tmp/rwlock", "dvc.lock"])
+def test_make_goes_on_where_dvc_was_killed_in_the_middle_of_its_own_file(make_clone: Clone, name: str):
+    lock = (make_clone.folder / "dvc.lock").read_text()
+    torn = {".dvc/tmp/rwlock": '{"re', "dvc.lock": lock[: lock.rindex("md5: ") + 3]}[name]
+    (make_clone.folder / name).write_text(torn)
+    assert make_clone.dvc("repro", "--force", check=False).returncode == 255
+    assert f"{name}: half written by a dvc that was killed" in make_clone.run("make").stdout
+    assert make_clone.git_status() == ""

@@ -1,4 +1,4 @@
-"""Check the parameters and get the raw files that the next `dvc repro` needs: the beginning of `make`.
+"""Check the parameters, get the raw files that the next `dvc repro` needs, mend DVC's: the beginning of `make`.
 
 By itself: `python -m stages.commands.fetch`, before a journey without a network. Exit codes: 2 wrong parameters,
 3 the data cannot be reached.
@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from stages import check
+from stages.commands.mend import mend
 from stages.core import fetch
 from stages.core.errors import run
 from stages.core.params import read_params
@@ -23,6 +24,7 @@ def dvc_has_the_prepared_data() -> bool:
 
 def main() -> None:
     """params.yaml, data/fashion_mnist.yaml -> data/raw/."""
+    mend()
     check.main()
     if read_params().dataset == "fashion_mnist":
         registry = fetch.read_registry()
