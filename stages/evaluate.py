@@ -10,7 +10,7 @@ from stages.core.params import read_params
 
 
 def main() -> None:
-    """models/, data/prepared/{val,test}.npz -> metrics/evaluation.json, plots/{confusion,per_class,reliability}.csv."""
+    """models/, data/prepared/{val,test}.npz -> metrics/evaluation.json, tables in plots/."""
     params = read_params()
     val = load_images(Path("data/prepared/val.npz"))
     test = load_images(Path("data/prepared/test.npz"))
@@ -47,11 +47,14 @@ def main() -> None:
             },
         },
     }
-    guesses = ([names[label], names[guess]] for label, guess in zip(test.labels, predicted, strict=True))
+    guesses = (
+        [names[label], names[guess], confidence]
+        for label, guess, confidence in zip(test.labels, predicted, probabilities.max(axis=-1), strict=True)
+    )
     by_class = ([name, *score] for name, score in scores.items())
     with outputs() as begin:
         save_json(begin(Path("metrics/evaluation.json")), evaluation)
-        save_csv(begin(Path("plots/confusion.csv")), ["actual", "predicted"], guesses)
+        save_csv(begin(Path("plots/predictions.csv")), ["actual", "predicted", "confidence"], guesses)
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)
         save_csv(begin(Path("plots/reliability.csv")), bins[0]._fields, bins)
     for part in ("validation", "test"):

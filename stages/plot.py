@@ -1,25 +1,61 @@
-"""Draw the tables as pictures."""
+"""Draw the tables and the test images as pictures."""
 
 from pathlib import Path
 
-from stages.core.artifacts import METRICS, load_csv, load_json, outputs
+import numpy as np
+
+from stages.core.artifacts import METRICS, load_csv, load_json, outputs, unusable
+from stages.core.charts import confusion, curves, reliability_diagram
 from stages.core.errors import run
-from stages.core.figures import confusion, curves, save_png, use_style
+from stages.core.galleries import examples, worst_mistakes
+from stages.core.images import Images, load_images
+from stages.core.style import save_png, use_style
+
+HISTORY = Path("plots/history.csv")
+TRAIN = Path("metrics/train.json")
+PREDICTIONS = Path("plots/predictions.csv")
+
+
+def columns(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Columns of numbers, float [rows] each."""
+    rows = load_csv(path, dict.fromkeys(names, float))
+    return {name: np.array([row[name] for row in rows]) for name in names}
+
+
+def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
+    """What plots/predictions.csv says of each test image: the predicted class, int [n], and its probability, float [n].
+
+    Raises:
+        UserError: it is of other images.
+    """
+    rows = load_csv(PREDICTIONS, {"actual": str, "predicted": str, "confidence": float})
+    if [row["actual"] for row in rows] != test.classes[test.labels].tolist():
+        raise unusable(PREDICTIONS, "its images are not those of data/prepared/test.npz")
+    position = {name: number for number, name in enumerate(test.classes)}
+    try:
+        predicted = np.array([position[row["predicted"]] for row in rows])
+    except KeyError as error:
+        raise unusable(PREDICTIONS, f"no class {error}") from error
+    return predicted, np.array([row["confidence"] for row in rows])
 
 
 def main() -> None:
-    """plots/{history,confusion,per_class}.csv, metrics/train.json -> plots/{curves,confusion}.png."""
-    rows = load_csv(Path("plots/history.csv"), dict.fromkeys(METRICS, float))
-    guesses = load_csv(Path("plots/confusion.csv"), {"actual": str, "predicted": str})
-    classes = [row["class"] for row in load_csv(Path("plots/per_class.csv"), {"class": str})]
-    train = load_json(Path("metrics/train.json"), "best_epoch", "stopped_epoch")
+    """Tables, metrics, data/prepared/test.npz -> plots/{curves,confusion,reliability,mistakes,examples}.png."""
+    history = columns(HISTORY, *METRICS)
+    bins = columns(Path("plots/reliability.csv"), "confidence", "accuracy", "low", "high", "count")
+    train = load_json(TRAIN, "best_epoch", "stopped_epoch")
+    if train["best_epoch"] not in range(1, len(history["loss"]) + 1):
+        raise unusable(TRAIN, f"best_epoch is {train['best_epoch']}, but {HISTORY} has {len(history['loss'])} epochs")
+    test = load_images(Path("data/prepared/test.npz"))
+    predicted, confidence = predictions(test)
 
     use_style()
     with outputs() as begin:
-        history = {metric: [row[metric] for row in rows] for metric in METRICS}
         save_png(curves(history, train["best_epoch"], train["stopped_epoch"]), begin(Path("plots/curves.png")))
-        actual, predicted = ([row[column] for row in guesses] for column in ("actual", "predicted"))
-        save_png(confusion(actual, predicted, classes), begin(Path("plots/confusion.png")))
+        save_png(confusion(test.labels, predicted, test.classes), begin(Path("plots/confusion.png")))
+        save_png(reliability_diagram(bins), begin(Path("plots/reliability.png")))
+        save_png(worst_mistakes(test, predicted, confidence), begin(Path("plots/mistakes.png")))
+        save_png(examples(test, predicted), begin(Path("plots/examples.png")))
 
 
 if __name__ == "__main__":

@@ -169,8 +169,9 @@ def test_metrics_and_plots_are_shown(digits_clone: Clone):
     drawn = digits_clone.dvc("plots", "show", "--json")
     assert "warning" not in (drawn.stdout + drawn.stderr).lower()
     assert set(json.loads(drawn.stdout)["data"]) >= {
-        "Loss", "Accuracy", "plots/history.csv", "plots/confusion.csv", "plots/per_class.csv",
-        "plots/reliability.csv", "plots/curves.png", "plots/confusion.png",
+        "Loss", "Accuracy", "plots/history.csv", "plots/predictions.csv", "plots/per_class.csv",
+        "plots/reliability.csv", "plots/curves.png", "plots/confusion.png", "plots/reliability.png",
+        "plots/mistakes.png", "plots/examples.png",
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def test_evaluate_measures_the_best_model(trained):
     assert set(metrics["test"]) == {"loss", "accuracy", "macro_f1", "ece", "per_class"}
     assert set(metrics["test"]["per_class"]["7"]) == {"precision", "recall", "f1"}
 
-    with Path("plots/confusion.csv").open(encoding="utf-8") as file:
+    with Path("plots/predictions.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     right = sum(row["actual"] == row["predicted"] for row in rows)
     assert len(rows) == read_json("metrics/data.json")["test"]
@@ -26,6 +26,11 @@ def test_evaluate_measures_the_best_model(trained):
     assert sum(row["predicted"] == "7" for row in sevens) / len(sevens) == pytest.approx(
         metrics["test"]["per_class"]["7"]["recall"]
     )
+    sure = [float(row["confidence"]) for row in rows]
+    assert 1 / 10 <= min(sure) <= max(sure) <= 1
+    with Path("plots/reliability.csv").open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert sum(float(row["confidence"]) * int(row["count"]) for row in table) == pytest.approx(sum(sure))
 
 
 def test_evaluate_takes_its_metrics_from_the_best_model_not_from_the_last(trained):

@@ -11,10 +11,17 @@ def probabilities(confidence: list[float]) -> np.ndarray:
     return np.array([[c, 1 - c] for c in confidence], np.float32)
 
 
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927): every p from which right / count is less than 1.96 errors away."""
+    p = np.linspace(0, 1, 1_000_001)
+    inside = p[(right / count - p) ** 2 <= 1.959964**2 * p * (1 - p) / count]
+    return pytest.approx(inside[0], abs=2e-6), pytest.approx(inside[-1], abs=2e-6)
+
+
 def test_a_model_as_sure_as_it_is_right_has_no_calibration_error():
     labels = np.array([0, 0, 0, 1])  # right in 3 of 4, and 75 % sure
     table = reliability(probabilities([0.75] * 4), labels)
-    assert [tuple(row) for row in table] == [(0.75, 0.75, 4)]
+    assert [tuple(row) for row in table] == [(0.75, 0.75, *wilson(3, 4), 4)]
     assert expected_calibration_error(table) == 0
 
 
@@ -25,7 +32,7 @@ def test_the_calibration_error_is_weighted_by_count():
 
 
 def test_the_calibration_error_is_rounded_alike_by_every_python():
-    table = [ReliabilityBin(0.0, accuracy, 1) for accuracy in (0.1,) * 10]
+    table = [ReliabilityBin(0.0, accuracy, 0.0, 1.0, 1) for accuracy in (0.1,) * 10]
     assert sum([0.1] * 10, start=0.0) in (1.0, 0.9999999999999999)  # the built-in: by the version of Python
     assert expected_calibration_error(table) == 1.0 / 10
 

@@ -15,7 +15,7 @@ from tests.conftest import read_json
 def test_plot_and_summary_show_the_run(trained, capsys):
     evaluate.main()
     plot.main()
-    for name in ("curves", "confusion"):
+    for name in ("curves", "confusion", "reliability", "mistakes", "examples"):
         assert Path(f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
         assert Path(f"plots/{name}.png").stat().st_size < 300_000
     summary.main()

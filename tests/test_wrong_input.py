@@ -294,6 +294,12 @@ TABLES = {
     "metrics without a key": both(
         write("plots/history.csv", "epoch,loss,accuracy,val_loss,val_accuracy\n1,1,1,1,1\n"),
         write("metrics/train.json", "{}")),
+    "metrics of another training": both(
+        write("plots/history.csv", "epoch,loss,accuracy,val_loss,val_accuracy\n1,1,1,1,1\n"),
+        write("metrics/train.json", '{"best_epoch": 2, "stopped_epoch": null}')),
+    "predictions for other images": write("plots/predictions.csv", "actual,predicted,confidence\n3,3,0.9\n"),
+    "predictions: no such class": lambda folder: (folder / "plots/predictions.csv").write_text(
+        (folder / "plots/predictions.csv").read_text().replace(",3,", ",three,")),
 }  # fmt: skip
 TRAINING = {
     "the loss is not finite in the first epoch": params(
@@ -426,7 +432,8 @@ def test_wrong_prepared_images(what: str, complete: Path, capsys):
 
 @pytest.mark.parametrize("what", TABLES)
 def test_wrong_tables(what: str, complete: Path, capsys):
-    (complete / "plots/history.csv").unlink()
+    if not what.startswith("predictions"):
+        (complete / "plots/history.csv").unlink()
     TABLES[what](complete)
     assert_refused(what, complete, plot.main, capsys)
 

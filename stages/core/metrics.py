@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 
@@ -35,6 +36,8 @@ class ReliabilityBin(NamedTuple):
 
     confidence: float  # their mean top probability
     accuracy: float  # the share of them classified rightly
+    low: float  # Wilson's 95 % interval of that share
+    high: float
     count: int
 
 
@@ -51,11 +54,13 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
     confidence = probabilities.max(axis=-1).astype(np.float64)  # [n]
     correct = probabilities.argmax(axis=-1) == labels  # [n]
     position = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # [n]
-    return [
-        ReliabilityBin(float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
-        for inside in (position == number for number in range(bins))
-        if inside.any()
-    ]
+    table = []
+    for inside in (position == number for number in range(bins)):
+        if count := int(inside.sum()):
+            right = int(correct[inside].sum())
+            low, high = map(float, binomtest(right, count).proportion_ci(method="wilson"))
+            table.append(ReliabilityBin(float(confidence[inside].mean()), right / count, low, high, count))
+    return table
 
 
 def expected_calibration_error(table: list[ReliabilityBin]) -> float:

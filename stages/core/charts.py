@@ -1,0 +1,122 @@
+"""Charts of one run: curves, confusion matrix, reliability diagram. Each title states what was found."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG
+
+
+def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int | None) -> Figure:
+    """Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
+
+    Args:
+        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, one value an epoch.
+        best_epoch: the kept epoch, from 1.
+        stopped_epoch: the epoch after which training stopped early, from 1; None if it ran out.
+    """
+    epochs = range(1, len(history["loss"]) + 1)
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    ending = f"stopped after epoch {stopped_epoch}" if stopped_epoch else f"ran all {len(epochs)} epochs"
+    figure.suptitle(
+        f"Epoch {best_epoch} is kept: validation loss {history['val_loss'][best_epoch - 1]:.3f}, "
+        f"accuracy {history['val_accuracy'][best_epoch - 1]:.3f}; {ending}"
+    )
+    for axes, metric, unit in zip(
+        figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy, nats", "share of images"), strict=True
+    ):
+        axes.plot(epochs, history[metric], **TRAINING)
+        axes.plot(epochs, history[f"val_{metric}"], **VALIDATION)
+        axes.axvline(best_epoch, **KEPT, label=f"kept: epoch {best_epoch}", zorder=1)
+        if stopped_epoch:
+            axes.axvline(stopped_epoch, **STOPPED, label=f"stopped: epoch {stopped_epoch}", zorder=1)
+        axes.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric} ({unit})")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
+    """How often images of each class were taken for each class; the two most frequent mistakes named and framed.
+
+    Args:
+        labels: the true class of each image, int [n].
+        predicted: the predicted class of each image, int [n].
+        classes: the names, in the order in which they are shown.
+    """
+    counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]
+    np.add.at(counts, (labels, predicted), 1)
+    share = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+
+    wrong = counts * (1 - np.eye(len(classes), dtype=int))
+    worst = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
+    worst = [cell for cell in worst if wrong[cell]]
+    mistakes = [f"{classes[i]} for {classes[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
+    finding = f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} test images are right"
+    if mistakes:
+        finding += f"; most often mistaken:\n{', '.join(mistakes)}"
+
+    figure = Figure(figsize=(WIDTH, 7.6), layout="constrained")
+    figure.suptitle(finding)
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap=SHARES, vmin=0, vmax=1)
+    axes.grid(visible=False)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(classes)), classes)
+    for (i, j), count in np.ndenumerate(counts):
+        if count:
+            axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
+    for i, j in worst:
+        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **WRONG))
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    return figure
+
+
+def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
+    """Whether images that the model is 90 % sure of are right in 90 % of the cases, and how many there are.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
+
+    Args:
+        bins: `confidence`, `accuracy`, `low`, `high` (its 95 % interval) and `count`, one value a bin.
+    """
+    confidence, accuracy, count = bins["confidence"], bins["accuracy"], bins["count"]
+    total = int(count.sum())
+    sure, right = (float(values @ count) / total for values in (confidence, accuracy))
+    calibration_error = float(np.abs(accuracy - confidence) @ count) / total  # their equation 3
+    error = 1.96 * math.sqrt(right * (1 - right) / total)  # of the share that is right, 95 %
+    verdict = "neither over- nor underconfidence shown"
+    if abs(sure - right) > error:
+        verdict = f"{'over' if sure > right else 'under'}confident by {abs(sure - right) * 100:.1f} points"
+
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    figure.suptitle(
+        f"{sure:.1%} sure on average, {right:.1%} ± {error:.1%} right: {verdict}\n"
+        f"(expected calibration error {calibration_error:.1%}, {total:,} test images)"
+    )
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="as sure as right")
+    above.errorbar(
+        confidence,
+        accuracy,
+        yerr=(accuracy - bins["low"], bins["high"] - accuracy),
+        color=TEST,
+        marker="o",
+        markersize=6,
+        linestyle="none",
+        capsize=3,
+        label="test images, with 95% interval",
+        clip_on=False,
+    )
+    above.set(ylabel="accuracy (share that is right)", xlim=(0, 1.02), ylim=(0, 1.02))
+    above.legend(loc="upper left")
+    below.bar(confidence, count, width=0.03, color=TEST)
+    for x, number in zip(confidence, count, strict=True):
+        below.annotate(f"{number:,.0f}", (x, number), (0, 2), textcoords="offset points", ha="center", fontsize=9)
+    below.set(xlabel="confidence (probability of the predicted class)", ylabel="images")
+    below.margins(y=0.2)
+    return figure

@@ -1,0 +1,92 @@
+"""Galleries of test images: the mistakes that the model is surest of, and the first images of each class."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from stages.core.images import Images
+from stages.core.style import WIDTH, WRONG
+
+# Inches. The images are four and two dots a pixel at Fashion-MNIST's size, so that no pixel is wider than another.
+TITLE = 0.7
+LARGE, SMALL = 1.12, 0.56
+LINE = 0.17  # of a caption
+SPACE = 0.11  # between a caption and the next image
+NAMES = 1.5  # room for the names of the classes
+
+
+def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, side: int = 5) -> Figure:
+    """The wrong answers that the model is surest of, the surest first.
+
+    Args:
+        test: the test images.
+        predicted: the predicted class of each, int [n].
+        confidence: the probability of that class, float [n].
+        side: how many rows, and images in a row.
+    """
+    wrong = np.flatnonzero(predicted != test.labels)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: side * side]
+    finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
+    if len(shown):
+        finding += f";\nof these {len(shown)} the model is surest, {_percent(confidence[shown[-1]])} and above"
+    rows, row_height = -(-len(shown) // side), LARGE + 2 * LINE + SPACE
+    figure, axes = _paper(finding, TITLE + rows * row_height)
+    for number, index in enumerate(shown):
+        row, column = divmod(number, side)
+        centre, top = WIDTH / side * (column + 0.5), TITLE + row * row_height
+        _draw(axes, test.images[index], centre, top, LARGE)
+        said, truth = test.classes[predicted[index]], test.classes[test.labels[index]]
+        _write(axes, f"{said}? {_percent(confidence[index])}", centre, top + LARGE, weight="bold")
+        _write(axes, f"truth: {truth}", centre, top + LARGE + LINE)
+    return figure
+
+
+def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
+    """The first test images of each class; what was taken for another class is framed, and that class named.
+
+    Args:
+        test: the test images.
+        predicted: the predicted class of each, int [n].
+        columns: images of each class.
+    """
+    right = predicted == test.labels  # [n]
+    members = [np.flatnonzero(test.labels == number) for number in range(len(test.classes))]
+    shown = np.concatenate([indices[:columns] for indices in members])
+    finding = f"{np.sum(~right[shown])} of these {len(shown)} test images misclassified (framed)"
+    row_height = SMALL + LINE + SPACE
+    figure, axes = _paper(finding, TITLE + len(members) * row_height)
+    for row, (name, indices) in enumerate(zip(test.classes, members, strict=True)):
+        top = TITLE + row * row_height
+        share = f"{right[indices].mean():.0%} of {len(indices):,} right" if len(indices) else "no test image"
+        axes.text(NAMES, top + SMALL / 2, f"{name}\n{share}", ha="right", va="center", fontsize=9)
+        for column, index in enumerate(indices[:columns]):
+            centre = NAMES + (WIDTH - NAMES) / columns * (column + 0.5)
+            _draw(axes, test.images[index], centre, top, SMALL)
+            if not right[index]:
+                axes.add_patch(Rectangle((centre - SMALL / 2, top), SMALL, SMALL, **WRONG))
+                _write(axes, f"{test.classes[predicted[index]]}?", centre, top + SMALL)
+    return figure
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.9995 else ">99.9%"  # it is never certain
+
+
+def _paper(title: str, height: float) -> tuple[Figure, Axes]:
+    """A figure of such a height, and axes that count inches from its upper left corner."""
+    figure = Figure(figsize=(WIDTH, height))
+    figure.suptitle(title, y=1 - 0.1 / height, va="top")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def _draw(axes: Axes, image: np.ndarray, centre: float, top: float, size: float) -> None:
+    # dark on white; 0 to 255, not the image's own extremes: a faint one looks faint
+    extent = (centre - size / 2, centre + size / 2, top + size, top)
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest")
+
+
+def _write(axes: Axes, text: str, centre: float, top: float, weight: str = "normal") -> None:
+    axes.text(centre, top + 0.03, text, ha="center", va="top", fontsize=9, weight=weight)

@@ -1,0 +1,45 @@
+"""One look for all figures: a colour and a line for each kind of data, and PNG files with the same bytes.
+
+Figures are drawn without pyplot, which would keep state, and with Matplotlib's own defaults, not the user's.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+WIDTH = 9  # inches, at 100 dots an inch: what a README shows without shrinking it
+
+# Okabe and Ito's palette: told apart by colour-blind readers; the lines differ in grey too.
+TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
+VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s", "label": "validation"}
+KEPT = {"color": "#009E73", "linestyle": "-"}
+STOPPED = {"color": "#555555", "linestyle": ":"}
+TEST = "#6A51A3"  # a purple of the colour map below
+SHARES = "Purples"  # colour map for shares of the test images
+WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around what was taken for another class
+
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "figure.titlesize": 13,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e5e5e5",
+    "axes.axisbelow": True,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+
+
+def use_style() -> None:
+    """Set Matplotlib to its defaults and then to this family's style, whatever the user's matplotlibrc says."""
+    mpl.rcdefaults()
+    mpl.rcParams.update(STYLE)
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
+    figure.savefig(path, metadata={"Software": None})

@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from stages.core.charts import confusion, curves, reliability_diagram
+from stages.core.metrics import ReliabilityBin, expected_calibration_error
+from stages.core.style import STYLE, save_png, use_style
+
+HISTORY = {
+    "loss": [0.6, 0.4, 0.3],
+    "accuracy": [0.7, 0.8, 0.9],
+    "val_loss": [0.5, 0.45, 0.47],
+    "val_accuracy": [0.75, 0.82, 0.81],
+}
+
+
+@pytest.fixture(autouse=True)
+def style():
+    use_style()
+
+
+def vertical_lines(axes):
+    return [line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1]
+
+
+def test_curves_show_each_column_of_the_history_with_the_kept_epoch_and_the_stop():
+    figure = curves(HISTORY, best_epoch=2, stopped_epoch=3)
+    for axes, metric in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        drawn = [list(line.get_ydata()) for line in axes.lines]
+        assert HISTORY[metric] in drawn
+        assert HISTORY[f"val_{metric}"] in drawn
+        assert vertical_lines(axes) == [2, 3]
+    assert figure.get_suptitle() == ("Epoch 2 is kept: validation loss 0.450, accuracy 0.820; stopped after epoch 3")
+
+
+def test_curves_of_a_run_that_was_not_stopped_mark_no_stop():
+    figure = curves(HISTORY, best_epoch=2, stopped_epoch=None)
+    assert vertical_lines(figure.axes[0]) == [2]
+    assert figure.get_suptitle().endswith("ran all 3 epochs")
+
+
+def test_the_confusion_matrix_names_and_frames_the_two_most_frequent_mistakes():
+    labels = np.array([0, 0, 0, 0, 1, 2, 2, 2])
+    predicted = np.array([0, 1, 1, 1, 1, 0, 0, 1])
+    figure = confusion(labels, predicted, ["a", "b", "c"])
+    assert (
+        figure.get_suptitle()
+        == "25.0% of 8 test images are right; most often mistaken:\na for b (3 of 4), c for a (2 of 3)"
+    )
+    axes = figure.axes[0]
+    share = axes.images[0].get_array()
+    np.testing.assert_allclose(share, [[1 / 4, 3 / 4, 0], [0, 1, 0], [2 / 3, 1 / 3, 0]])  # rows: the true class
+    assert [frame.get_center().tolist() for frame in axes.patches] == [[1, 0], [0, 2]]  # x: predicted
+
+
+def test_without_a_mistake_none_is_named():
+    figure = confusion(np.array([0]), np.array([0]), ["a", "b"])
+    assert figure.get_suptitle() == "100.0% of 1 test images are right"
+    assert not figure.axes[0].patches
+
+
+def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> dict[str, np.ndarray]:
+    share = np.array(accuracy)
+    columns = {"confidence": confidence, "accuracy": share, "low": share - 0.03, "high": share + 0.02, "count": count}
+    return {name: np.array(values, float) for name, values in columns.items()}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict"),
+    [
+        (0.85, "underconfident by 5.0 points"),
+        (0.75, "overconfident by 5.0 points"),
+        (0.81, "neither over- nor underconfidence shown"),  # a point, where 1,000 images leave two and a half
+    ],
+)
+def test_the_reliability_diagram_calls_a_model_over_or_underconfident_only_beyond_the_error(accuracy, verdict):
+    title = reliability_diagram(bins([0.8], [accuracy], [1000])).get_suptitle()
+    assert title.splitlines()[0].endswith(f" right: {verdict}")
+
+
+def test_the_reliability_diagram_weighs_each_bin_by_its_images():
+    table = [ReliabilityBin(0.5, 0.4, 0, 1, 300), ReliabilityBin(1.0, 1.0, 0, 1, 100)]
+    columns = dict(zip(ReliabilityBin._fields, np.array(table).T, strict=True))
+    title = reliability_diagram(columns).get_suptitle().splitlines()
+    assert title[0] == "62.5% sure on average, 55.0% ± 4.9% right: overconfident by 7.5 points"
+    assert title[1] == f"(expected calibration error {expected_calibration_error(table):.1%}, 400 test images)"
+
+
+def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():
+    above, below = reliability_diagram(bins([0.5, 1.0], [0.4, 0.9], [300, 1000])).axes
+    (interval,) = above.collections
+    np.testing.assert_allclose(interval.get_segments(), [[[0.5, 0.37], [0.5, 0.42]], [[1, 0.87], [1, 0.92]]])
+    assert [bar.get_height() for bar in below.patches] == [300, 1000]
+    assert [text.get_text() for text in below.texts] == ["300", "1,000"]
+
+
+def test_equal_figures_give_equal_bytes_whatever_the_users_style(tmp_path: Path):
+    save_png(curves(HISTORY, 2, 3), tmp_path / "a.png")
+    mpl.rcParams["font.size"] = 30
+    use_style()
+    save_png(curves(HISTORY, 2, 3), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert mpl.rcParams["font.size"] == STYLE["font.size"]

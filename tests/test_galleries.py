@@ -1,0 +1,64 @@
+"""The two pictures made of images, with four images that are told apart by their grey."""
+
+import numpy as np
+import pytest
+
+from stages.core.galleries import examples, worst_mistakes
+from stages.core.images import Images
+from stages.core.style import use_style
+
+LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
+TEST = Images(
+    np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * np.ones((1, 2, 2), np.uint8), LABELS, np.array(["a", "b", "c"])
+)
+
+
+@pytest.fixture(autouse=True)
+def style():
+    use_style()
+
+
+def drawn(figure) -> list[int]:
+    """The images in the order in which they were drawn, by their grey."""
+    return [int(image.get_array()[0, 0]) for image in figure.axes[0].images]
+
+
+def written(figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_worst_mistakes_come_surest_first_with_what_was_said_how_surely_and_the_truth():
+    predicted, confidence = np.array([1, 1, 0, 2, 2]), np.array([0.7, 0.9, 0.99, 0.99996, 1.0])
+    figure = worst_mistakes(TEST, predicted, confidence)
+    assert drawn(figure) == [3, 2, 0]
+    assert written(figure) == ["c? >99.9%", "truth: a", "a? 99.0%", "truth: b", "b? 70.0%", "truth: a"]
+    assert figure.get_suptitle() == (
+        "3 of 5 test images misclassified;\nof these 3 the model is surest, 70.0% and above"
+    )
+
+
+def test_of_many_mistakes_the_surest_are_shown_and_equally_sure_ones_in_their_order():
+    figure = worst_mistakes(TEST, (LABELS + 1) % 3, np.array([0.5, 0.8, 0.8, 0.9, 0.8]), side=2)
+    assert drawn(figure) == [3, 1, 2, 4]
+    assert figure.get_suptitle().startswith("5 of 5 test images misclassified;\nof these 4 the model is surest, 80.0%")
+
+
+def test_without_a_mistake_there_is_a_picture_that_says_so(tmp_path):
+    figure = worst_mistakes(TEST, LABELS, np.ones(5))
+    assert figure.get_suptitle() == "0 of 5 test images misclassified"
+    figure.savefig(tmp_path / "mistakes.png")
+
+
+def test_examples_are_the_first_of_each_class_and_the_wrong_ones_are_framed_and_named():
+    figure = examples(TEST, predicted=np.array([0, 2, 1, 0, 2]), columns=1)
+    assert drawn(figure) == [0, 1, 4]
+    assert written(figure) == ["a\n100% of 2 right", "b\n50% of 2 right", "c?", "c\n100% of 1 right"]
+    (frame,) = figure.axes[0].patches
+    wrong = figure.axes[0].images[1].get_extent()  # left, right, bottom, top
+    np.testing.assert_allclose(frame.get_bbox().extents, (wrong[0], wrong[3], wrong[1], wrong[2]))
+    assert figure.get_suptitle() == "1 of these 3 test images misclassified (framed)"
+
+
+def test_a_class_without_a_test_image_keeps_its_row():
+    figure = examples(Images(TEST.images, LABELS, np.array(["a", "b", "c", "d"])), LABELS)
+    assert written(figure)[-1] == "d\nno test image"
