@@ -19,7 +19,8 @@ def main() -> None:
     val = load_images(Path("data/prepared/val.npz"))
 
     from stages.core.backend import gpus
-    from stages.core.callbacks import EpochLines, StopIfUnwanted, best_epoch, checkpoint, early_stopping
+    from stages.core.callbacks import StopIfUnwanted, best_epoch, checkpoint, early_stopping
+    from stages.core.epoch_display import EpochDisplay
     from stages.core.epochs import epoch_key, epoch_runner, run_epochs
     from stages.core.keras_files import make_canonical
     from stages.core.model import build_model, compile_model, dropout_layer
@@ -48,9 +49,9 @@ def main() -> None:
             StopIfUnwanted(),
             checkpoint(best_model, params.monitor, params.save_best_only),
             *([stopping] if stopping else []),
-            EpochLines(params.monitor, stopping, epochs.computed),
         ]
-        history = run_epochs(model, epochs, params.epochs, callbacks)
+        with EpochDisplay(params.monitor, stopping, epochs.computed) as display:
+            history = run_epochs(model, epochs, params.epochs, [*callbacks, display])
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)
@@ -84,7 +85,8 @@ def main() -> None:
         else f"ran all {count} epochs"
     )
     print(epochs.summary())
-    print(f"{why}; {BEST_MODEL} keeps epoch {kept + 1}, {params.monitor} {history[params.monitor][kept]:.4f}")
+    print(why)
+    print(f"{BEST_MODEL} keeps epoch {kept + 1}, {params.monitor} {history[params.monitor][kept]:.4f}")
 
 
 if __name__ == "__main__":

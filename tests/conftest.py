@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import io
 import json
 import os
 import re
@@ -104,6 +105,14 @@ def real_data() -> Dataset:
         pytest.skip(str(error))
     finally:
         os.chdir(before)
+
+
+class Screen(io.StringIO):
+    """What a terminal would show."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
 
 
 def head(data: Images, rows: int) -> Images:

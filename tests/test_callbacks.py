@@ -7,7 +7,7 @@ import pytest
 
 from stages.core.artifacts import METRICS
 from stages.core.backend import keras
-from stages.core.callbacks import EpochLines, best_epoch, checkpoint, early_stopping, mode
+from stages.core.callbacks import best_epoch, checkpoint, early_stopping, mode
 from stages.core.epochs import run_epochs
 
 VAL_LOSS = [0.5, 0.4, 0.45, 0.38, 0.38, 0.39, 0.2]  # best of the first six: epoch 4
@@ -80,19 +80,3 @@ def test_no_patience_is_no_early_stopping():
 
 def test_accuracies_are_better_when_higher_and_losses_when_lower():
     assert [mode(monitor) for monitor in METRICS] == ["min", "max", "min", "max"]
-
-
-def test_a_line_an_epoch_shows_the_best_so_far_and_the_patience_left(capsys):
-    stopping = early_stopping("val_loss", 2, 0.0, restore_best_weights=True)
-    play(VAL_LOSS, [stopping, EpochLines("val_loss", stopping, range(99))])
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0][:5] == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
-    shown = [(line[0], line[3], line[5], line[8], line[9]) for line in lines[1:]]
-    assert shown == [  # epoch, val_loss, best, its epoch, patience left
-        ("1/7", "0.5000", "0.5000", "1", "2"),
-        ("2/7", "0.4000", "0.4000", "2", "2"),
-        ("3/7", "0.4500", "0.4000", "2", "1"),
-        ("4/7", "0.3800", "0.3800", "4", "2"),
-        ("5/7", "0.3800", "0.3800", "4", "1"),
-        ("6/7", "0.3900", "0.3800", "4", "0"),
-    ]

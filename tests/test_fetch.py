@@ -1,6 +1,8 @@
 import functools
 import hashlib
 import http.server
+import io
+import sys
 import threading
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from stages.core import fetch as fetch_module
 from stages.core.errors import DataUnreachable
 from stages.core.fetch import RawFile, RawFiles, Registry, fetch, on_this_machine, raw_folders
+from tests.conftest import Screen
 
 ROLES = list(RawFiles.model_fields)
 RIGHT = b"the right contents"
@@ -105,12 +108,14 @@ def test_the_second_mirror_serves_where_the_first_cannot(mirror):
     assert Path("data/raw/file.gz").read_bytes() == RIGHT
 
 
-def test_a_download_is_tried_again_and_shows_its_progress(mirror, monkeypatch, capfd):
+@pytest.mark.parametrize("screen", [Screen(), io.StringIO()])
+def test_a_download_is_tried_again_and_shows_its_progress_on_a_terminal(mirror, monkeypatch, screen):
     monkeypatch.setattr(fetch_module, "ATTEMPTS_AGAIN", 1)
+    monkeypatch.setattr(sys, "stderr", screen)
     put("served/busy/file.gz", RIGHT)
     fetch(registry(mirror[0] + "busy/"))
     assert mirror[1] == ["/busy/file.gz"] * 2
-    assert "100%" in capfd.readouterr().err
+    assert ("/18.0 " in screen.getvalue()) == screen.isatty()
 
 
 def test_a_wrong_download_is_never_used_nor_kept_and_every_fault_is_named(mirror):

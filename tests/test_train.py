@@ -34,7 +34,7 @@ def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
     printed = capsys.readouterr().out
     assert "Total params: 7,510" in printed  # the summary
     assert (
-        f"stopped after epoch {metrics['stopped_epoch']}: val_loss no better for 2 epochs in a row; "
+        f"stopped after epoch {metrics['stopped_epoch']}: val_loss no better for 2 epochs in a row\n"
         f"models/best-model.keras keeps epoch {metrics['best_epoch']}" in printed
     )
 

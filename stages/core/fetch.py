@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.core.artifacts import main_checkout
+from stages.core.bars import download_bar
 from stages.core.errors import DataUnreachable, UserError
 from stages.core.yaml_files import read_yaml
 
@@ -131,7 +132,11 @@ def _download(file: RawFile, mirrors: list[str], faults: list[str]) -> Path:
     folder = raw_folders()[0]
     if (folder / file.name).is_dir():
         raise UserError(f"{folder / file.name}: a folder stands where the file belongs; move it away")
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+
+    def downloader(url: str, path: str, source: pooch.Pooch) -> None:
+        with download_bar(file.name) as bar:  # of this attempt
+            pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)(url, path, source)
+
     for mirror in mirrors:
         logger.info("%s: downloading from %s", file.name, mirror)
         source = pooch.create(folder, mirror, registry={file.name: file.checksum}, retry_if_failed=ATTEMPTS_AGAIN)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.core.bars import open_with_bar
 from stages.core.errors import UserError
 
 UNSIGNED_BYTE = 0x08
@@ -26,7 +27,8 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
         UserError: not gzip, not IDX, another type or number of dimensions, or another length than it says.
     """
     try:
-        raw = gzip.decompress(path.read_bytes())
+        with open_with_bar(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
+            raw = unpacked.read()
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: not a readable gzip file: {error}") from error
     header_size = 4 + 4 * ndim

@@ -1,0 +1,133 @@
+"""What a person sees of a training: a line an epoch, and on a terminal a live line below of where it stands."""
+
+import time
+from collections.abc import Collection
+from datetime import timedelta
+from statistics import median
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+from rich.text import Text
+
+from stages.core.artifacts import METRICS, Logs
+from stages.core.backend import keras
+from stages.core.callbacks import best_epoch
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+class Terminal(Console):
+    """Standard output; the cursor stays visible, since a process that is killed could not bring it back."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
+        """Leave it as it is."""
+        return False
+
+
+def sparkline(values: list[float]) -> str:
+    """A block of text a value, as high as the value stands between the least and the greatest."""
+    low, high = min(values), max(values)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)
+
+
+class EpochDisplay(keras.callbacks.Callback):
+    """Shows a line an epoch: losses, accuracies, the best so far, patience left, seconds.
+
+    On a terminal what changes with every epoch stands below the lines instead, and how long it can still take. Stands
+    last in the list of callbacks, since it shows what EarlyStopping has just counted. A context, so that the terminal
+    is left in order however the training ends.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        stopping: keras.callbacks.EarlyStopping | None,
+        computed: Collection[int],
+        console: Console | None = None,
+    ) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.stopping = stopping
+        self.computed = computed  # which epochs were, and not read back
+        self.console = console or Terminal()
+        able = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.is_live = able and not self.console.options.ascii_only
+        self.live: Live | None = None
+        self.values: list[float] = []  # of the monitored metric
+        self.val_losses: list[float] = []
+        self.seconds: list[float] = []  # of the epochs that were computed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take away what stands below the lines."""
+        if self.live:
+            self.live.stop()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Print the column heads, and begin to show what stands below the lines."""
+        heads = "".join(f"  {name:>6}" for name in METRICS)
+        more = "" if self.is_live else f"  {f'best {self.monitor}':<18}  patience left"
+        print(f"{'epoch':>7}{heads}  seconds{more}", flush=True)
+        self.start = time.perf_counter()
+        if self.is_live:
+            self.live = Live(console=self.console, get_renderable=self._state, transient=True)
+            self.live.start()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self.start = time.perf_counter()
+        if self.live:
+            self.live.refresh()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Print the epoch's line."""
+        seconds = time.perf_counter() - self.start
+        took = "stored"
+        if epoch in self.computed:
+            self.seconds.append(seconds)
+            took = f"{seconds:.1f}"
+        self.values.append(logs[self.monitor])
+        self.val_losses.append(logs["val_loss"])
+        best = best_epoch(self.values, self.monitor)
+        if self.is_live:
+            more = "  best so far" if best == epoch else ""
+        else:
+            more = f"  {self._best():<18}  {self._patience_left():>13}"
+        count = f"{epoch + 1}/{self.params['epochs']}"
+        metrics = "".join(f"  {logs[name]:{max(len(name), 6)}.4f}" for name in METRICS)
+        print(f"{count:>7}{metrics}  {took:>7}{more}", flush=True)
+
+    def _best(self) -> str:
+        best = best_epoch(self.values, self.monitor)
+        return f"{self.values[best]:.4f} at epoch {best + 1}"
+
+    def _patience_left(self) -> str:
+        return "-" if self.stopping is None else str(self.stopping.patience - self.stopping.wait)
+
+    def _state(self) -> RenderableType:
+        # What stands below the lines. Live asks for it four times a second, from a thread of its own.
+        epochs, done = self.params["epochs"], len(self.val_losses)
+        part, left = 0.0, ""
+        if self.seconds:
+            usual = median(self.seconds)
+            part = min((time.perf_counter() - self.start) / usual, 1)
+            rest = timedelta(seconds=round(max(epochs - done - part, 0) * usual))
+            left = f"{'at most ' if self.stopping else ''}{rest} left"
+        line = Table.grid(Column(no_wrap=True), Column(ratio=1), Column(no_wrap=True), padding=(0, 2), expand=True)
+        line.add_row(f"epoch {min(done + 1, epochs)} of {epochs}", ProgressBar(epochs, done + part), left)
+        if not done:
+            return line
+        words = f"  best {self.monitor} {self._best()}"
+        if self.stopping:
+            words += f"  patience left {self._patience_left()} of {self.stopping.patience}"
+        room = self.console.width - len("val_loss ") - len(words)
+        return Group(line, Text(f"val_loss {sparkline(self.val_losses[-max(room, 5) :])}{words}", no_wrap=True))
