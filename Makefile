@@ -46,7 +46,7 @@ back: $(INSTALLED) ## back to the committed parameters and their results, after 
 	esac
 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
-	@$(IN_VENV) dvc exp show --no-pager --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
+	@$(IN_VENV) dvc exp show --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
 
 verify: $(INSTALLED) ## make the committed results again, from nothing, and compare every byte
 	@$(IN_VENV) python -m stages.commands.verify

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stages.core.artifacts import METRICS, main_checkout, outputs, save_csv, save_json
+from stages.core.ending import why_it_ended
 from stages.core.environment import environment
 from stages.core.errors import run
 from stages.core.images import load_images
@@ -78,14 +79,8 @@ def main() -> None:
                 **{name: history[name][kept] for name in METRICS},
             },
         )
-    by = f" by more than {params.min_delta:g}" if params.min_delta else ""
-    why = (
-        f"stopped after epoch {stopped_epoch}: {params.monitor} no better{by} for {params.patience} epochs in a row"
-        if stopped_epoch
-        else f"ran all {count} epochs"
-    )
     print(epochs.summary())
-    print(why)
+    print(why_it_ended(count, stopped_epoch, params.monitor, params.patience, params.min_delta))
     print(f"{BEST_MODEL} keeps epoch {kept + 1}, {params.monitor} {history[params.monitor][kept]:.4f}")
 
 

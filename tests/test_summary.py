@@ -1,6 +1,7 @@
 """What plot draws and the end of `make` prints."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,19 +10,82 @@ import pytest
 from stages import evaluate, plot
 from stages.commands import summary
 from stages.core.errors import UserError
-from tests.conftest import read_json
+from tests.conftest import ROOT, read_json, write_params
 
 
-def test_plot_and_summary_show_the_run(trained, capsys):
+def test_plot_draws_every_picture_and_none_is_large(trained):
     evaluate.main()
     plot.main()
     for name in ("curves", "confusion", "reliability", "mistakes", "examples"):
         assert Path(f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
         assert Path(f"plots/{name}.png").stat().st_size < 300_000
+
+
+def rows(printed: str) -> dict[str, list[str]]:
+    """The table: what it says -> this run, and the committed figure and the difference where there are any."""
+    found = re.findall(r"(?m)^((?:validation|test|gap).*?)  +(-?\d\.\d{4}.*)$", printed)
+    return {name: figures.split() for name, figures in found}
+
+
+def test_the_summary_shows_the_run_and_what_to_do_next(trained, capsys):
+    evaluate.main()
+    capsys.readouterr()
     summary.main()
     printed = capsys.readouterr().out
-    assert f"{read_json('metrics/evaluation.json')['test']['accuracy']:.4f}" in printed
-    assert "kept epoch 3 of 3 (ran all)" in printed
+    training, evaluation = read_json("metrics/train.json"), read_json("metrics/evaluation.json")
+    assert rows(printed) == {
+        "validation accuracy": [f"{evaluation['validation']['accuracy']:.4f}"],
+        "test accuracy": [f"{evaluation['test']['accuracy']:.4f}"],
+        "validation loss": [f"{evaluation['validation']['loss']:.4f}"],
+        "test loss": [f"{evaluation['test']['loss']:.4f}"],
+        "gap (validation - training loss)": [f"{training['val_loss'] - training['loss']:.4f}"],
+    }
+    assert "digits: 1,149 training, 288 validation, 360 test images\nepoch 3 is kept; ran all 3 epochs\n" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    for name in re.findall(r"[\w/-]+\.(?:png|json)", printed):
+        path = name if "/" in name else f"plots/{name}"
+        assert f"- {path}" in (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+
+
+def test_the_summary_says_why_training_stopped(trained, capsys):
+    write_params(trained, dataset="digits", patience=1, min_delta=0.5)
+    train = read_json("metrics/train.json") | {"stopped_epoch": 3, "stopped_early": True}
+    Path("metrics/train.json").write_text(json.dumps(train))
+    evaluate.main()
+    summary.main()
+    assert "stopped after epoch 3: val_loss no better by more than 0.5 for an epoch\n" in capsys.readouterr().out
+
+
+def test_the_summary_puts_the_committed_results_beside_the_runs_own(trained, capsys):
+    evaluate.main()
+    commit_metrics()
+    summary.main()
+    printed = capsys.readouterr().out
+    assert {figures[2] for figures in rows(printed).values()} == {"none"}
+    assert "One seed each." not in printed
+
+    evaluation = read_json("metrics/evaluation.json")
+    committed = evaluation["test"]["accuracy"]
+    evaluation["test"]["accuracy"] = committed - 0.05
+    Path("metrics/evaluation.json").write_text(json.dumps(evaluation))
+    summary.main()
+    printed = capsys.readouterr().out
+    assert rows(printed)["test accuracy"] == [f"{committed - 0.05:.4f}", f"{committed:.4f}", "-0.0500"]
+    assert "One seed each." in printed
+
+
+def test_results_on_fewer_images_are_not_put_beside_the_committed_ones(trained, capsys):
+    evaluate.main()
+    commit_metrics()
+    data = read_json("metrics/data.json")
+    Path("metrics/data.json").write_text(json.dumps(data | {"train": 100}))
+    summary.main()
+    printed = capsys.readouterr().out
+    assert {len(figures) for figures in rows(printed).values()} == {1}
+    assert printed.splitlines()[-1] == (
+        "The committed results are of other images (1,149 training, 288 validation, 360 test), "
+        "so they are not shown beside these."
+    )
 
 
 def test_the_summary_without_results_says_how_to_get_them(workspace):

@@ -6,14 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.artifacts import load_json
+from stages.core.ending import why_it_ended
 from stages.core.errors import run
+from stages.core.params import read_params
 
 NEXT = """
-Look at   plots/curves.png, plots/confusion.png, metrics/evaluation.json
-Type      source .venv/bin/activate
-          dvc exp run -S dropout=0.5    # another dropout rate (the knobs: params.yaml)
-          dvc metrics diff              # what it changed
-          make back                     # to the committed parameters and results"""
+Open   plots/curves.png         loss and accuracy over the epochs
+       plots/mistakes.png       the mistakes that the model is surest of
+       plots/                   confusion.png, reliability.png, examples.png
+       metrics/evaluation.json  precision, recall and F1 of each class
+
+Type   source .venv/bin/activate
+       dvc exp run -S dropout=0.5   another dropout rate; the knobs: params.yaml
+       dvc metrics diff             what it changed
+       make back                    to the committed parameters and results"""
+
+SEEDS = """
+One seed each. A small difference can be the seed's: eight seeds of the
+committed parameters lay 1.2 points of accuracy apart (README.md)."""
+
+PARTS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def _current(name: str) -> dict[str, Any]:
@@ -26,12 +38,18 @@ def _committed(name: str) -> dict[str, Any]:
     return {} if shown.returncode else json.loads(shown.stdout)
 
 
-def other_dataset() -> str | None:
-    """One line if the committed results are of another data set than the current ones, else None."""
-    here, there = _current("data")["dataset"], _committed("data").get("dataset")
-    if there in (None, here):
+def other_images() -> str | None:
+    """One line if the committed results are of other images than the current ones, else None."""
+    here, there = _current("data"), _committed("data")
+    if there in ({}, here):
         return None
-    return f"These are results on {here}, the committed ones are on {there}. To get back to them: make back"
+    if there["dataset"] == here["dataset"]:
+        counts = ", ".join(f"{there[part]:,} {name}" for part, name in PARTS.items())
+        return f"The committed results are of other images ({counts}), so they are not shown beside these."
+    return (
+        f"These are results on {here['dataset']}, the committed ones are on {there['dataset']}. "
+        "To get back to them: make back"
+    )
 
 
 def other_environment() -> str | None:
@@ -50,20 +68,48 @@ def other_environment() -> str | None:
     )
 
 
-def main() -> None:
-    """metrics/*.json, metrics/environment.json -> a table on the terminal."""
-    data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
-    ending = f"stopped early after {train['stopped_epoch']}" if train["stopped_early"] else "ran all"
+def figures(train: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:
+    """What the table shows of a run: accuracies, losses, and the gap between the losses at the kept epoch."""
     validation, test = evaluation["validation"], evaluation["test"]
-    print(
-        f"\n{data['dataset']}: {data['train']:,} training, {data['val']:,} validation, {data['test']:,} test images\n"
-        f"kept epoch {train['best_epoch']} of {train['epochs']} ({ending})\n\n"
-        f"{'':10}{'validation':>12}{'test':>10}\n"
-        f"{'accuracy':10}{validation['accuracy']:12.4f}{test['accuracy']:10.4f}\n"
-        f"{'loss':10}{validation['loss']:12.4f}{test['loss']:10.4f}"
-    )
+    return {
+        "validation accuracy": validation["accuracy"],
+        "test accuracy": test["accuracy"],
+        "validation loss": validation["loss"],
+        "test loss": test["loss"],
+        "gap (validation - training loss)": train["val_loss"] - train["loss"],
+    }
+
+
+def table(here: dict[str, float], committed: dict[str, float]) -> list[str]:
+    """The lines of the table; with the committed figures beside them if there are any."""
+    lines = [f"{'':32}{'this run':>10}" + (f"{'committed':>12}{'difference':>12}" if committed else "")]
+    for name, value in here.items():
+        line = f"{name:32}{value:10.4f}"
+        if committed:
+            difference = value - committed[name]
+            line += f"{committed[name]:12.4f}" + (f"{difference:+12.4f}" if difference else f"{'none':>12}")
+        lines.append(line)
+    return lines
+
+
+def main() -> None:
+    """metrics/*.json, params.yaml -> a table on the terminal, beside the committed results if they can be compared."""
+    data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
+    params = read_params()
+    ending = why_it_ended(train["epochs"], train["stopped_epoch"], params.monitor, params.patience, params.min_delta)
+    counts = ", ".join(f"{data[part]:,} {name}" for part, name in PARTS.items())
+    print(f"\n{data['dataset']}: {counts} images")
+    print(f"epoch {train['best_epoch']} is kept; {ending}\n")
+
+    here, committed = figures(train, evaluation), {}
+    other, then = other_images(), (_committed("train"), _committed("evaluation"))
+    if not other and all(then):
+        committed = figures(*then)
+    print("\n".join(table(here, committed)))
+    if committed and here != committed:
+        print(SEEDS)
     print(NEXT)
-    for line in filter(None, (other_dataset(), other_environment())):
+    for line in filter(None, (other, other_environment())):
         print(f"\n{line}")
 
 
