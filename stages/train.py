@@ -35,6 +35,7 @@ def main() -> None:
     )
     compile_model(model, params.optimizer, params.learning_rate)
     model.summary(line_length=80)
+    print()
     computed_by = environment(gpus())
     epochs = StoredEpochs(
         epoch_runner(model, train, val, params.batch_size, params.seed),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.bars import download_bar, open_with_bar
+from stages.core.bars import DownloadBar, open_with_bar
 from tests.conftest import Screen
 
 
@@ -27,7 +27,7 @@ def test_a_file_is_read_whole_and_a_terminal_shows_how_far(tmp_path: Path, monke
 def test_pooch_takes_the_bar_for_one_and_fills_it(monkeypatch):
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
-    with download_bar("images.gz") as bar:
+    with DownloadBar("images.gz") as bar:
         assert bar
         bar.total = 3000
         bar.update(1000)

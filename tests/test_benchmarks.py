@@ -117,7 +117,7 @@ def test_a_command_that_fails_shows_its_output(tmp_path: Path, capfd: pytest.Cap
     assert "why" in capfd.readouterr().err
 
 
-@pytest.mark.dvc
+@pytest.mark.acceptance
 def test_a_quick_run_fills_every_row_and_leaves_the_committed_results(real_data, samples: Samples, tmp_path: Path):
     clone = Clone(tmp_path)
     printed = clone.run(sys.executable, "-m", "benchmarks", "--quick").stdout

@@ -1,12 +1,17 @@
 """The real dvc in a clone of the working tree, on the digits."""
 
 import csv
+import fcntl
+import functools
 import io
 import json
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -14,7 +19,7 @@ import pytest
 
 from stages.core.errors import BACK
 from stages.core.store import STORE
-from tests.conftest import ROOT, Clone, write_params
+from tests.conftest import ROOT, Clone, read_terminal, write_params
 
 pytestmark = pytest.mark.dvc
 
@@ -211,7 +216,7 @@ def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(digits_
     assert digits_clone.git_status() == ""
 
 
-def test_make_is_the_front_door(make_clone: Clone, monkeypatch):
+def test_make_is_the_front_door(make_clone: Clone):
     again = make_clone.run("make").stdout
     assert "Data and pipelines are up to date." in again
     assert "dvc exp run -S dropout=0.5" in again
@@ -221,12 +226,21 @@ def test_make_is_the_front_door(make_clone: Clone, monkeypatch):
     phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY:"))
     assert set(phony.split()[1:]) <= set(described)
 
-    make_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
-    monkeypatch.setenv("COLUMNS", "140")
-    table = make_clone.run("make", "experiments").stdout
-    for column in ("Experiment", "val_loss", "dropout"):
-        assert column in table
-    assert "…" not in table  # nothing cut off
+
+def test_the_table_of_experiments_has_what_was_varied_and_the_validation_loss_and_fits_a_terminal(make_clone: Clone):
+    make_clone.dvc("exp", "run", "--set-param", "dropout=0.5", "--set-param", "patience=5", "--set-param", "seed=1")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    with subprocess.Popen(["make", "experiments"], cwd=make_clone.folder, stdin=theirs, stdout=theirs) as shown:
+        os.close(theirs)
+        text = b"".join(iter(functools.partial(read_terminal, ours), b"")).decode()
+    assert shown.returncode == 0
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[\d;?]*\w", "", text).splitlines()]
+    (heads,) = [line.split() for line in lines if "Experiment" in line]
+    assert heads[:2] == ["Experiment", "val_loss"]
+    assert set(heads[2:]) == {"dropout", "patience", "seed"}
+    assert max(map(len, lines)) < 80  # so nothing was cut off
+    assert "…" not in text
 
 
 def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Path):

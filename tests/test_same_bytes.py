@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, write_params
+from tests.conftest import ROOT, read_terminal, write_params
 
 STAGES = "import stages.prepare, stages.train, stages.evaluate, stages.plot\n" + "".join(
     f"stages.{stage}.main()\n" for stage in ("prepare", "train", "evaluate", "plot")
@@ -35,7 +35,7 @@ def made(folder: Path, params: dict, *, code: str = STAGES, terminal: bool = Fal
         with subprocess.Popen(command, cwd=folder, env=surroundings, stdin=theirs, stdout=theirs, stderr=theirs) as run:
             os.close(theirs)
             shown = b""
-            while block := read(ours):
+            while block := read_terminal(ours):
                 shown += block
         assert run.returncode == 0, shown.decode()
     else:
@@ -47,13 +47,6 @@ def made(folder: Path, params: dict, *, code: str = STAGES, terminal: bool = Fal
         for path in sorted((folder / part).iterdir())
         if path.is_file()
     }
-
-
-def read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 10_000)
-    except OSError:  # how Linux says that the other side is closed
-        return b""
 
 
 VARIATIONS = {

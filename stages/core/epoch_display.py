@@ -123,7 +123,9 @@ class EpochDisplay(keras.callbacks.Callback):
             rest = timedelta(seconds=round(max(epochs - done - part, 0) * usual))
             left = f"{'at most ' if self.stopping else ''}{rest} left"
         line = Table.grid(Column(no_wrap=True), Column(ratio=1), Column(no_wrap=True), padding=(0, 2), expand=True)
-        line.add_row(f"epoch {min(done + 1, epochs)} of {epochs}", ProgressBar(epochs, done + part), left)
+        line.add_row(
+            f"epoch {min(done + 1, epochs)} of {epochs}", ProgressBar(epochs, done + part, complete_style="green"), left
+        )
         if not done:
             return line
         words = f"  best {self.monitor} {self._best()}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.core.artifacts import main_checkout
-from stages.core.bars import download_bar
+from stages.core.bars import DownloadBar
 from stages.core.errors import DataUnreachable, UserError
 from stages.core.yaml_files import read_yaml
 
@@ -134,7 +134,7 @@ def _download(file: RawFile, mirrors: list[str], faults: list[str]) -> Path:
         raise UserError(f"{folder / file.name}: a folder stands where the file belongs; move it away")
 
     def downloader(url: str, path: str, source: pooch.Pooch) -> None:
-        with download_bar(file.name) as bar:  # of this attempt
+        with DownloadBar(file.name) as bar:  # of this attempt
             pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)(url, path, source)
 
     for mirror in mirrors:
