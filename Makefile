@@ -18,8 +18,8 @@ define UNREACHABLE
 endef
 define NO_MODELS
 
-The committed parameters, metrics, tables and curves.png are back. The prepared data and the models are not here:
-once Fashion-MNIST can be reached, `make` makes them again.
+The committed parameters, metrics, tables and the README's pictures are back. The prepared data and the
+models are not here: once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 

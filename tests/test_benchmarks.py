@@ -140,9 +140,10 @@ def test_a_quick_run_fills_every_row_and_leaves_the_committed_results(real_data,
     assert str(Path.home()) not in json.dumps(found)
 
 
-def test_the_table_in_the_readme_is_of_the_committed_results():
+@pytest.mark.parametrize("page", ["README.md", "README.ko.md"])
+def test_the_table_in_the_readme_is_of_the_committed_results(page: str):
     committed = json.loads((ROOT / "benchmarks/results.json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / page).read_text(encoding="utf-8")
     found = rows(committed)
     for name in ("an epoch with validation", REPRO, DROPOUT, PATIENCE, f"peak memory: {TRAIN}"):
         row = found[name, PLAIN]

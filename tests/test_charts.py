@@ -9,10 +9,10 @@ from stages.core.metrics import ReliabilityBin, expected_calibration_error
 from stages.core.style import STYLE, save_png, use_style
 
 HISTORY = {
-    "loss": [0.6, 0.4, 0.3],
-    "accuracy": [0.7, 0.8, 0.9],
-    "val_loss": [0.5, 0.45, 0.47],
-    "val_accuracy": [0.75, 0.82, 0.81],
+    "loss": np.array([0.6, 0.4, 0.3]),
+    "accuracy": np.array([0.7, 0.8, 0.9]),
+    "val_loss": np.array([0.5, 0.45, 0.47]),
+    "val_accuracy": np.array([0.75, 0.82, 0.81]),
 }
 
 
@@ -29,8 +29,8 @@ def test_curves_show_each_column_of_the_history_with_the_kept_epoch_and_the_stop
     figure = curves(HISTORY, best_epoch=2, stopped_epoch=3)
     for axes, metric in zip(figure.axes, ("loss", "accuracy"), strict=True):
         drawn = [list(line.get_ydata()) for line in axes.lines]
-        assert HISTORY[metric] in drawn
-        assert HISTORY[f"val_{metric}"] in drawn
+        assert HISTORY[metric].tolist() in drawn
+        assert HISTORY[f"val_{metric}"].tolist() in drawn
         assert vertical_lines(axes) == [2, 3]
     assert figure.get_suptitle() == ("Epoch 2 is kept: validation loss 0.450, accuracy 0.820; stopped after epoch 3")
 

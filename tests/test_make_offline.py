@@ -51,7 +51,7 @@ def test_make_runs_on_the_digits_says_so_and_comes_back(tmp_path: Path, monkeypa
     back = clone.run(*NO_NETWORK, "make", "back", check=False)
     assert back.returncode == 2  # GNU make's own code for any failure; the command's was 3
     assert "back] Error 3" in back.stderr
-    assert "The committed parameters, metrics, tables and curves.png are back." in back.stdout
+    assert "The committed parameters, metrics, tables and the README's pictures are back." in back.stdout
     assert clone.git_status() == ""
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [STORE.name, ".gitignore"]
     assert not (tmp_path / "data/prepared").exists()

@@ -125,11 +125,3 @@ def test_training_and_evaluation_measured_the_same_validation_loss_to_the_bit():
     """In the committed results: 12,000 validation images are three batches, so their size matters."""
     trained, evaluated = read_json("metrics/train.json"), read_json("metrics/evaluation.json")
     assert evaluated["validation"] == {"loss": trained["val_loss"], "accuracy": trained["val_accuracy"]}
-
-
-def test_the_readmes_results_are_the_committed_ones():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    evaluation = read_json("metrics/evaluation.json")
-    for name in ("accuracy", "loss"):
-        row = f"| {name:10} | {evaluation['validation'][name]:10.4f} | {evaluation['test'][name]:6.4f} |"
-        assert row in readme

@@ -10,11 +10,11 @@ from matplotlib.patches import Rectangle
 from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG
 
 
-def curves(history: dict[str, list[float]], best_epoch: int, stopped_epoch: int | None) -> Figure:
+def curves(history: dict[str, np.ndarray], best_epoch: int, stopped_epoch: int | None) -> Figure:
     """Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
 
     Args:
-        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, one value an epoch.
+        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, float [epochs] each.
         best_epoch: the kept epoch, from 1.
         stopped_epoch: the epoch after which training stopped early, from 1; None if it ran out.
     """
@@ -82,7 +82,7 @@ def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
     Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
 
     Args:
-        bins: `confidence`, `accuracy`, `low`, `high` (its 95 % interval) and `count`, one value a bin.
+        bins: `confidence`, `accuracy`, `low`, `high` (its 95 % interval) and `count`, float [bins] each.
     """
     confidence, accuracy, count = bins["confidence"], bins["accuracy"], bins["count"]
     total = int(count.sum())
