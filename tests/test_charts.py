@@ -72,20 +72,22 @@ def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> di
     [
         (0.85, "underconfident by 5.0 points"),
         (0.75, "overconfident by 5.0 points"),
-        (0.81, "neither over- nor underconfidence shown"),  # a point, where 1,000 images leave two and a half
+        (0.81, "neither over- nor underconfidence shown"),
+        (1.0, "underconfident by 20.0 points"),
     ],
 )
 def test_the_reliability_diagram_calls_a_model_over_or_underconfident_only_beyond_the_error(accuracy, verdict):
     title = reliability_diagram(bins([0.8], [accuracy], [1000])).get_suptitle()
-    assert title.splitlines()[0].endswith(f" right: {verdict}")
+    # 1.96 standard errors of 1,000 images that are right with probability 0.8
+    assert title.splitlines()[0].endswith(f" right: {verdict} (by chance: ±2.5)")
 
 
 def test_the_reliability_diagram_weighs_each_bin_by_its_images():
     table = [ReliabilityBin(0.5, 0.4, 0, 1, 300), ReliabilityBin(1.0, 1.0, 0, 1, 100)]
     columns = dict(zip(ReliabilityBin._fields, np.array(table).T, strict=True))
     title = reliability_diagram(columns).get_suptitle().splitlines()
-    assert title[0] == "62.5% sure on average, 55.0% ± 4.9% right: overconfident by 7.5 points"
-    assert title[1] == f"(expected calibration error {expected_calibration_error(table):.1%}, 400 test images)"
+    assert title[0] == "62.5% sure on average, 55.0% right: overconfident by 7.5 points (by chance: ±4.2)"
+    assert title[1] == f"Expected calibration error {expected_calibration_error(table):.1%}, 400 test images"
 
 
 def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():

@@ -228,6 +228,7 @@ def test_make_is_the_front_door(make_clone: Clone):
 
 
 def test_the_table_of_experiments_has_what_was_varied_and_the_validation_loss_and_fits_a_terminal(make_clone: Clone):
+    make_clone.dvc("exp", "remove", "--all-commits")
     make_clone.dvc("exp", "run", "--set-param", "dropout=0.5", "--set-param", "patience=5", "--set-param", "seed=1")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))

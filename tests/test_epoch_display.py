@@ -24,7 +24,8 @@ def shown(width: int, values: list[float] = VAL_LOSS, monitor: str = "val_loss",
     return [line.rstrip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d?]*\w", "", screen.getvalue()))]
 
 
-def test_without_a_terminal_a_line_an_epoch_has_the_best_so_far_and_the_patience_left(capsys):
+def test_without_a_terminal_a_line_an_epoch_has_the_best_so_far_and_the_patience_left(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as CI sets it, where there is no terminal
     stopping = early_stopping("val_loss", 2, 0.0, restore_best_weights=True)
     with EpochDisplay("val_loss", stopping, range(99)) as display:
         play(VAL_LOSS, [stopping, display])

@@ -88,15 +88,16 @@ def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
     total = int(count.sum())
     sure, right = (float(values @ count) / total for values in (confidence, accuracy))
     calibration_error = float(np.abs(accuracy - confidence) @ count) / total  # their equation 3
-    error = 1.96 * math.sqrt(right * (1 - right) / total)  # of the share that is right, 95 %
+    # How far the two would be apart by chance, 95 %, if each image were right with the probability that is claimed.
+    chance = 1.96 * math.sqrt(confidence * (1 - confidence) @ count) / total
     verdict = "neither over- nor underconfidence shown"
-    if abs(sure - right) > error:
+    if abs(sure - right) > chance:
         verdict = f"{'over' if sure > right else 'under'}confident by {abs(sure - right) * 100:.1f} points"
 
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(
-        f"{sure:.1%} sure on average, {right:.1%} ± {error:.1%} right: {verdict}\n"
-        f"(expected calibration error {calibration_error:.1%}, {total:,} test images)"
+        f"{sure:.1%} sure on average, {right:.1%} right: {verdict} (by chance: ±{chance * 100:.1f})\n"
+        f"Expected calibration error {calibration_error:.1%}, {total:,} test images"
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="as sure as right")

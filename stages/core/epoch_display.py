@@ -1,5 +1,6 @@
 """What a person sees of a training: a line an epoch, and on a terminal a live line below of where it stands."""
 
+import sys
 import time
 from collections.abc import Collection
 from datetime import timedelta
@@ -54,7 +55,7 @@ class EpochDisplay(keras.callbacks.Callback):
         self.monitor = monitor
         self.stopping = stopping
         self.computed = computed  # which epochs were, and not read back
-        self.console = console or Terminal()
+        self.console = console or Terminal(force_terminal=sys.stdout.isatty())  # whatever FORCE_COLOR says
         able = self.console.is_terminal and not self.console.is_dumb_terminal
         self.is_live = able and not self.console.options.ascii_only
         self.live: Live | None = None

@@ -28,7 +28,7 @@ def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, 
     wrong = np.flatnonzero(predicted != test.labels)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: side * side]
     finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
-    if len(shown):
+    if len(shown) < len(wrong):
         finding += f";\nof these {len(shown)} the model is surest, {_percent(confidence[shown[-1]])} and above"
     rows, row_height = -(-len(shown) // side), LARGE + 2 * LINE + SPACE
     figure, axes = _paper(finding, TITLE + rows * row_height)
