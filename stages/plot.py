@@ -43,9 +43,9 @@ def main() -> None:
     """Tables, metrics, data/prepared/test.npz -> plots/{curves,confusion,reliability,mistakes,examples}.png."""
     history = columns(HISTORY, *METRICS)
     bins = columns(Path("plots/reliability.csv"), "confidence", "accuracy", "low", "high", "count")
-    train = load_json(TRAIN, "best_epoch", "stopped_epoch")
-    if train["best_epoch"] not in range(1, len(history["loss"]) + 1):
-        raise unusable(TRAIN, f"best_epoch is {train['best_epoch']}, but {HISTORY} has {len(history['loss'])} epochs")
+    train = load_json(TRAIN, "epochs", "best_epoch", "stopped_epoch")
+    if not 1 <= train["best_epoch"] <= train["epochs"] == len(history["loss"]):
+        raise unusable(TRAIN, f"it is not of the training in {HISTORY}")
     test = load_images(Path("data/prepared/test.npz"))
     predicted, confidence = predictions(test)
 

@@ -47,7 +47,7 @@ def test_the_confusion_matrix_names_and_frames_the_two_most_frequent_mistakes():
     figure = confusion(labels, predicted, ["a", "b", "c"])
     assert (
         figure.get_suptitle()
-        == "25.0% of 8 test images are right; most often mistaken:\na for b (3 of 4), c for a (2 of 3)"
+        == "2 of 8 test images classified correctly; most often mistaken:\na for b (3 of 4), c for a (2 of 3)"
     )
     axes = figure.axes[0]
     share = axes.images[0].get_array()
@@ -57,7 +57,7 @@ def test_the_confusion_matrix_names_and_frames_the_two_most_frequent_mistakes():
 
 def test_without_a_mistake_none_is_named():
     figure = confusion(np.array([0]), np.array([0]), ["a", "b"])
-    assert figure.get_suptitle() == "100.0% of 1 test images are right"
+    assert figure.get_suptitle() == "1 of 1 test images classified correctly"
     assert not figure.axes[0].patches
 
 

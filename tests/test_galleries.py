@@ -50,11 +50,24 @@ def test_without_a_mistake_there_is_a_picture_that_says_so(tmp_path):
 def test_examples_are_the_first_of_each_class_and_the_wrong_ones_are_framed_and_named():
     figure = examples(TEST, predicted=np.array([0, 2, 1, 0, 2]), columns=1)
     assert drawn(figure) == [0, 1, 4]
-    assert written(figure) == ["a\n100% of 2 right", "b\n50% of 2 right", "c?", "c\n100% of 1 right"]
+    assert written(figure) == ["a\n2 of 2 right", "b\n1 of 2 right", "c?", "c\n1 of 1 right"]
     (frame,) = figure.axes[0].patches
     wrong = figure.axes[0].images[1].get_extent()  # left, right, bottom, top
     np.testing.assert_allclose(frame.get_bbox().extents, (wrong[0], wrong[3], wrong[1], wrong[2]))
     assert figure.get_suptitle() == "1 of these 3 test images misclassified (framed)"
+
+
+def test_images_keep_their_proportions():
+    wide = Images(np.zeros((1, 2, 4), np.uint8), np.array([0]), np.array(["a"]))
+    for figure in (worst_mistakes(wide, np.array([0]) - 1, np.ones(1)), examples(wide, np.array([0]))):
+        left, right, bottom, top = figure.axes[0].images[0].get_extent()
+        assert right - left == pytest.approx(2 * (bottom - top))
+
+
+def test_a_name_is_no_formula(tmp_path):
+    prices = Images(TEST.images, LABELS, np.array(["a$b$", "$", "_{"]))
+    examples(prices, (LABELS + 1) % 3).savefig(tmp_path / "examples.png")
+    worst_mistakes(prices, (LABELS + 1) % 3, np.ones(5)).savefig(tmp_path / "mistakes.png")
 
 
 def test_a_class_without_a_test_image_keeps_its_row():

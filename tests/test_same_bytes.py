@@ -38,6 +38,7 @@ def made(folder: Path, params: dict, *, code: str = STAGES, terminal: bool = Fal
             while block := read_terminal(ours):
                 shown += block
         assert run.returncode == 0, shown.decode()
+        assert b"epoch 2 of 2" in shown  # the live display
     else:
         done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -59,7 +60,7 @@ VARIATIONS = {
     "another time zone": {"TZ": "Pacific/Kiritimati"},
     "PYTHONHASHSEED 1": {"PYTHONHASHSEED": "1"},
     "PYTHONHASHSEED 2": {"PYTHONHASHSEED": "2"},
-    "a terminal": {"terminal": True},
+    "a terminal": {"terminal": True, "TERM": "xterm"},
     "another home": {"HOME": "/nonexistent"},
 }
 

@@ -74,17 +74,16 @@ def test_the_summary_puts_the_committed_results_beside_the_runs_own(trained, cap
     assert "One seed each." in printed
 
 
-def test_results_on_fewer_images_are_not_put_beside_the_committed_ones(trained, capsys):
+@pytest.mark.parametrize("changes", [{"limit": 100}, {"split_seed": 7}, {"val_size": 0.3}])
+def test_results_on_other_images_are_not_put_beside_the_committed_ones(trained, capsys, changes):
     evaluate.main()
     commit_metrics()
-    data = read_json("metrics/data.json")
-    Path("metrics/data.json").write_text(json.dumps(data | {"train": 100}))
+    write_params(trained, dataset="digits", epochs=3, **changes)
     summary.main()
     printed = capsys.readouterr().out
     assert {len(figures) for figures in rows(printed).values()} == {1}
     assert printed.splitlines()[-1] == (
-        "The committed results are of other images (1,149 training, 288 validation, 360 test), "
-        "so they are not shown beside these."
+        f"The committed results are of other images ({next(iter(changes))}): not shown beside these."
     )
 
 
@@ -94,18 +93,23 @@ def test_the_summary_without_results_says_how_to_get_them(workspace):
 
 
 def commit_metrics() -> None:
-    for command in ("init --quiet", "add metrics", "-c user.name=Test -c user.email=t@example.org commit --quiet -m x"):
+    for command in (
+        "init --quiet",
+        "add metrics params.yaml",
+        "-c user.name=Test -c user.email=t@example.org commit --quiet -m x",
+    ):
         subprocess.run(["git", *command.split()], check=True)
 
 
 def test_another_dataset_than_the_committed_one_is_said_with_the_way_back(trained, capsys):
     evaluate.main()
     commit_metrics()
-    data = read_json("metrics/data.json")
-    Path("metrics/data.json").write_text(json.dumps(data | {"dataset": "letters"}))
+    write_params(trained, dataset="fashion_mnist")
     summary.main()
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "These are results on letters, the committed ones are on digits. To get back to them: make back"
+    assert (
+        last == "These are results on fashion_mnist, the committed ones are on digits. To get back to them: make back"
+    )
 
 
 def test_another_environment_than_the_committed_one_is_said_in_one_line(trained, capsys):

@@ -296,7 +296,7 @@ TABLES = {
         write("metrics/train.json", "{}")),
     "metrics of another training": both(
         write("plots/history.csv", "epoch,loss,accuracy,val_loss,val_accuracy\n1,1,1,1,1\n"),
-        write("metrics/train.json", '{"best_epoch": 2, "stopped_epoch": null}')),
+        write("metrics/train.json", '{"epochs": 2, "best_epoch": 1, "stopped_epoch": null}')),
     "predictions for other images": write("plots/predictions.csv", "actual,predicted,confidence\n3,3,0.9\n"),
     "predictions: no such class": lambda folder: (folder / "plots/predictions.csv").write_text(
         (folder / "plots/predictions.csv").read_text().replace(",3,", ",three,")),

@@ -5,10 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from stages.core.artifacts import load_json
 from stages.core.ending import why_it_ended
 from stages.core.errors import run
-from stages.core.params import read_params
+from stages.core.params import Params, read_params
 
 NEXT = """
 Open   plots/curves.png         loss and accuracy over the epochs
@@ -25,31 +27,34 @@ SEEDS = """
 One seed each. A small difference can be the seed's: eight seeds of the
 committed parameters lay 1.2 points of accuracy apart (README.md)."""
 
-PARTS = {"train": "training", "val": "validation", "test": "test"}
+IMAGES_ARE_OF = ("dataset", "limit", "split_seed", "val_size")  # the parameters that choose them
 
 
 def _current(name: str) -> dict[str, Any]:
     return load_json(Path(f"metrics/{name}.json"))
 
 
+def _in_last_commit(path: str) -> bytes:
+    """A file in the last commit; nothing if it is not there."""
+    return subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, check=False).stdout
+
+
 def _committed(name: str) -> dict[str, Any]:
-    """The same in the last commit; empty if it is not there."""
-    shown = subprocess.run(["git", "show", f"HEAD:metrics/{name}.json"], capture_output=True, check=False)
-    return {} if shown.returncode else json.loads(shown.stdout)
+    return json.loads(_in_last_commit(f"metrics/{name}.json") or "{}")
 
 
-def other_images() -> str | None:
+def other_images(params: Params) -> str | None:
     """One line if the committed results are of other images than the current ones, else None."""
-    here, there = _current("data"), _committed("data")
-    if there in ({}, here):
-        return None
-    if there["dataset"] == here["dataset"]:
-        counts = ", ".join(f"{there[part]:,} {name}" for part, name in PARTS.items())
-        return f"The committed results are of other images ({counts}), so they are not shown beside these."
-    return (
-        f"These are results on {here['dataset']}, the committed ones are on {there['dataset']}. "
-        "To get back to them: make back"
-    )
+    there = yaml.safe_load(_in_last_commit("params.yaml") or "null") or {}
+    different = [name for name in IMAGES_ARE_OF if name in there and there[name] != getattr(params, name)]
+    if "dataset" in different:
+        return (
+            f"These are results on {params.dataset}, the committed ones are on {there['dataset']}. "
+            "To get back to them: make back"
+        )
+    if different:
+        return f"The committed results are of other images ({', '.join(different)}): not shown beside these."
+    return None
 
 
 def other_environment() -> str | None:
@@ -97,12 +102,11 @@ def main() -> None:
     data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
     params = read_params()
     ending = why_it_ended(train["epochs"], train["stopped_epoch"], params.monitor, params.patience, params.min_delta)
-    counts = ", ".join(f"{data[part]:,} {name}" for part, name in PARTS.items())
-    print(f"\n{data['dataset']}: {counts} images")
+    print(f"\n{data['dataset']}: {data['train']:,} training, {data['val']:,} validation, {data['test']:,} test images")
     print(f"epoch {train['best_epoch']} is kept; {ending}\n")
 
     here, committed = figures(train, evaluation), {}
-    other, then = other_images(), (_committed("train"), _committed("evaluation"))
+    other, then = other_images(params), (_committed("train"), _committed("evaluation"))
     if not other and all(then):
         committed = figures(*then)
     print("\n".join(table(here, committed)))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from stages.core.ending import how_it_ended
 from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG
 
 
@@ -20,10 +21,9 @@ def curves(history: dict[str, np.ndarray], best_epoch: int, stopped_epoch: int |
     """
     epochs = range(1, len(history["loss"]) + 1)
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
-    ending = f"stopped after epoch {stopped_epoch}" if stopped_epoch else f"ran all {len(epochs)} epochs"
     figure.suptitle(
         f"Epoch {best_epoch} is kept: validation loss {history['val_loss'][best_epoch - 1]:.3f}, "
-        f"accuracy {history['val_accuracy'][best_epoch - 1]:.3f}; {ending}"
+        f"accuracy {history['val_accuracy'][best_epoch - 1]:.3f}; {how_it_ended(len(epochs), stopped_epoch)}"
     )
     for axes, metric, unit in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy, nats", "share of images"), strict=True
@@ -34,7 +34,7 @@ def curves(history: dict[str, np.ndarray], best_epoch: int, stopped_epoch: int |
         if stopped_epoch:
             axes.axvline(stopped_epoch, **STOPPED, label=f"stopped: epoch {stopped_epoch}", zorder=1)
         axes.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric} ({unit})")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -55,7 +55,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     worst = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
     worst = [cell for cell in worst if wrong[cell]]
     mistakes = [f"{classes[i]} for {classes[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
-    finding = f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} test images are right"
+    finding = f"{np.trace(counts):,} of {counts.sum():,} test images classified correctly"
     if mistakes:
         finding += f"; most often mistaken:\n{', '.join(mistakes)}"
 
@@ -87,7 +87,7 @@ def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
     confidence, accuracy, count = bins["confidence"], bins["accuracy"], bins["count"]
     total = int(count.sum())
     sure, right = (float(values @ count) / total for values in (confidence, accuracy))
-    calibration_error = float(np.abs(accuracy - confidence) @ count) / total  # their equation 3
+    calibration_error = math.fsum(np.abs(accuracy - confidence) * count) / total  # their equation 3
     # How far the two would be apart by chance, 95 %, if each image were right with the probability that is claimed.
     chance = 1.96 * math.sqrt(confidence * (1 - confidence) @ count) / total
     verdict = "neither over- nor underconfidence shown"

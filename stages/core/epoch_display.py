@@ -42,6 +42,12 @@ class EpochDisplay(keras.callbacks.Callback):
     On a terminal what changes with every epoch stands below the lines instead, and how long it can still take. Stands
     last in the list of callbacks, since it shows what EarlyStopping has just counted. A context, so that the terminal
     is left in order however the training ends.
+
+    Args:
+        monitor: the metric of which the best is shown.
+        stopping: what counts the patience; None: no early stopping.
+        computed: the epochs, from 0, that were computed and not read back; it grows while training runs.
+        console: where the live lines stand; None: on standard output, if that is a terminal.
     """
 
     def __init__(
@@ -54,9 +60,9 @@ class EpochDisplay(keras.callbacks.Callback):
         super().__init__()
         self.monitor = monitor
         self.stopping = stopping
-        self.computed = computed  # which epochs were, and not read back
+        self.computed = computed
         self.console = console or Terminal(force_terminal=sys.stdout.isatty())  # whatever FORCE_COLOR says
-        able = self.console.is_terminal and not self.console.is_dumb_terminal
+        able = self.console.is_terminal and self.console.is_interactive
         self.is_live = able and not self.console.options.ascii_only
         self.live: Live | None = None
         self.values: list[float] = []  # of the monitored metric
@@ -80,7 +86,10 @@ class EpochDisplay(keras.callbacks.Callback):
         print(f"{'epoch':>7}{heads}  seconds{more}", flush=True)
         self.start = time.perf_counter()
         if self.is_live:
-            self.live = Live(console=self.console, get_renderable=self._state, transient=True)
+            to_terminal = sys.stderr.isatty()  # else it has a place of its own
+            self.live = Live(
+                console=self.console, get_renderable=self._state, transient=True, redirect_stderr=to_terminal
+            )
             self.live.start()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
@@ -122,7 +131,7 @@ class EpochDisplay(keras.callbacks.Callback):
             usual = median(self.seconds)
             part = min((time.perf_counter() - self.start) / usual, 1)
             rest = timedelta(seconds=round(max(epochs - done - part, 0) * usual))
-            left = f"{'at most ' if self.stopping else ''}{rest} left"
+            left = f"about {rest} left{', or less' if self.stopping else ''}"
         line = Table.grid(Column(no_wrap=True), Column(ratio=1), Column(no_wrap=True), padding=(0, 2), expand=True)
         line.add_row(
             f"epoch {min(done + 1, epochs)} of {epochs}", ProgressBar(epochs, done + part, complete_style="green"), left

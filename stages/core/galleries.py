@@ -58,7 +58,7 @@ def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
     figure, axes = _paper(finding, TITLE + len(members) * row_height)
     for row, (name, indices) in enumerate(zip(test.classes, members, strict=True)):
         top = TITLE + row * row_height
-        share = f"{right[indices].mean():.0%} of {len(indices):,} right" if len(indices) else "no test image"
+        share = f"{right[indices].sum():,} of {len(indices):,} right" if len(indices) else "no test image"
         axes.text(NAMES, top + SMALL / 2, f"{name}\n{share}", ha="right", va="center", fontsize=9)
         for column, index in enumerate(indices[:columns]):
             centre = NAMES + (WIDTH - NAMES) / columns * (column + 0.5)
@@ -84,7 +84,9 @@ def _paper(title: str, height: float) -> tuple[Figure, Axes]:
 
 def _draw(axes: Axes, image: np.ndarray, centre: float, top: float, size: float) -> None:
     # dark on white; 0 to 255, not the image's own extremes: a faint one looks faint
-    extent = (centre - size / 2, centre + size / 2, top + size, top)
+    height, width = np.array(image.shape) * size / max(image.shape)
+    middle = top + size / 2
+    extent = (centre - width / 2, centre + width / 2, middle + height / 2, middle - height / 2)
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest")
 
 

@@ -30,6 +30,7 @@ STYLE = {
     "axes.axisbelow": True,
     "lines.markersize": 4,
     "legend.frameon": False,
+    "text.parse_math": False,  # a class may have a $ in its name
     "figure.dpi": 100,
 }
 
