@@ -72,7 +72,7 @@ def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> di
     [
         (0.85, "underconfident by 5.0 points"),
         (0.75, "overconfident by 5.0 points"),
-        (0.81, "neither over- nor underconfidence shown"),
+        (0.81, "no over- or underconfidence shown"),
         (1.0, "underconfident by 20.0 points"),
     ],
 )

@@ -90,7 +90,7 @@ def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
     calibration_error = math.fsum(np.abs(accuracy - confidence) * count) / total  # their equation 3
     # How far the two would be apart by chance, 95 %, if each image were right with the probability that is claimed.
     chance = 1.96 * math.sqrt(confidence * (1 - confidence) @ count) / total
-    verdict = "neither over- nor underconfidence shown"
+    verdict = "no over- or underconfidence shown"
     if abs(sure - right) > chance:
         verdict = f"{'over' if sure > right else 'under'}confident by {abs(sure - right) * 100:.1f} points"
 
