@@ -232,7 +232,8 @@ def test_the_table_of_experiments_has_what_was_varied_and_the_validation_loss_an
     make_clone.dvc("exp", "run", "--set-param", "dropout=0.5", "--set-param", "patience=5", "--set-param", "seed=1")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
-    with subprocess.Popen(["make", "experiments"], cwd=make_clone.folder, stdin=theirs, stdout=theirs) as shown:
+    command = ["make", "--no-print-directory", "experiments"]
+    with subprocess.Popen(command, cwd=make_clone.folder, stdin=theirs, stdout=theirs) as shown:
         os.close(theirs)
         text = b"".join(iter(functools.partial(read_terminal, ours), b"")).decode()
     assert shown.returncode == 0
