@@ -24,8 +24,8 @@ Type   source .venv/bin/activate
        make back                    to the committed parameters and results"""
 
 SEEDS = """
-One seed each. A small difference can be the seed's: eight seeds of the committed
-parameters lay 0.6 points apart in validation and 0.8 in test accuracy."""
+One seed each. A small difference can be the seed's alone: README.md says how far
+eight seeds lie apart."""
 
 IMAGES_ARE_OF = ("dataset", "limit", "split_seed", "val_size")  # the parameters that choose them
 
