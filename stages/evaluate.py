@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from stages.core.artifacts import outputs, save_csv, save_json
+from stages.core.calibration import expected_calibration_error, reliability
 from stages.core.errors import run
 from stages.core.images import load_images
-from stages.core.metrics import ClassScores, expected_calibration_error, macro_f1, per_class, reliability
+from stages.core.metrics import ClassScores, macro_f1, per_class
 from stages.core.params import read_params
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.core.artifacts import METRICS, load_csv, load_json, outputs, unusable
+from stages.core.calibration import ReliabilityBin
 from stages.core.charts import confusion, curves, reliability_diagram
 from stages.core.errors import run
 from stages.core.galleries import examples, worst_mistakes
@@ -14,12 +15,6 @@ from stages.core.style import save_png, use_style
 HISTORY = Path("plots/history.csv")
 TRAIN = Path("metrics/train.json")
 PREDICTIONS = Path("plots/predictions.csv")
-
-
-def columns(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """Columns of numbers, float [rows] each."""
-    rows = load_csv(path, dict.fromkeys(names, float))
-    return {name: np.array([row[name] for row in rows]) for name in names}
 
 
 def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
@@ -41,10 +36,11 @@ def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     """Tables, metrics, data/prepared/test.npz -> plots/{curves,confusion,reliability,mistakes,examples}.png."""
-    history = columns(HISTORY, *METRICS)
-    bins = columns(Path("plots/reliability.csv"), "confidence", "accuracy", "low", "high", "count")
+    epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float))
+    history = {metric: np.array([row[metric] for row in epochs]) for metric in METRICS}
+    bins = [ReliabilityBin(**row) for row in load_csv(Path("plots/reliability.csv"), ReliabilityBin.__annotations__)]
     train = load_json(TRAIN, "epochs", "best_epoch", "stopped_epoch")
-    if not 1 <= train["best_epoch"] <= train["epochs"] == len(history["loss"]):
+    if not 1 <= train["best_epoch"] <= train["epochs"] == len(epochs):
         raise unusable(TRAIN, f"it is not of the training in {HISTORY}")
     test = load_images(Path("data/prepared/test.npz"))
     predicted, confidence = predictions(test)

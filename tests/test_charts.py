@@ -4,8 +4,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from stages.core.calibration import ReliabilityBin, expected_calibration_error
 from stages.core.charts import confusion, curves, reliability_diagram
-from stages.core.metrics import ReliabilityBin, expected_calibration_error
 from stages.core.style import STYLE, save_png, use_style
 
 HISTORY = {
@@ -61,10 +61,11 @@ def test_without_a_mistake_none_is_named():
     assert not figure.axes[0].patches
 
 
-def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> dict[str, np.ndarray]:
-    share = np.array(accuracy)
-    columns = {"confidence": confidence, "accuracy": share, "low": share - 0.03, "high": share + 0.02, "count": count}
-    return {name: np.array(values, float) for name, values in columns.items()}
+def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> list[ReliabilityBin]:
+    return [
+        ReliabilityBin(sure, right, right - 0.03, right + 0.02, images)
+        for sure, right, images in zip(confidence, accuracy, count, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,9 +84,8 @@ def test_the_reliability_diagram_calls_a_model_over_or_underconfident_only_beyon
 
 
 def test_the_reliability_diagram_weighs_each_bin_by_its_images():
-    table = [ReliabilityBin(0.5, 0.4, 0, 1, 300), ReliabilityBin(1.0, 1.0, 0, 1, 100)]
-    columns = dict(zip(ReliabilityBin._fields, np.array(table).T, strict=True))
-    title = reliability_diagram(columns).get_suptitle().splitlines()
+    table = bins([0.5, 1.0], [0.4, 1.0], [300, 100])
+    title = reliability_diagram(table).get_suptitle().splitlines()
     assert title[0] == "62.5% sure on average, 55.0% right: overconfident by 7.5 points (by chance: ±4.2)"
     assert title[1] == f"Expected calibration error {expected_calibration_error(table):.1%}, 400 test images"
 

@@ -71,6 +71,11 @@ def test_an_experiment_changes_one_line_of_params_and_shows_in_the_diffs(digits_
     assert (params["params.yaml"]["dropout"]["old"], params["params.yaml"]["dropout"]["new"]) == (0.3, 0.5)
     metrics = json.loads(digits_clone.dvc("metrics", "diff", "--json").stdout)
     assert metrics["metrics/evaluation.json"]["validation.loss"]["diff"] != 0
+    overlaid = digits_clone.dvc("plots", "diff", "HEAD", "workspace", "--json")
+    assert "warning" not in (overlaid.stdout + overlaid.stderr).lower()
+    drawn = json.loads(overlaid.stdout)["data"]
+    for plot in ("Loss", "Accuracy", "plots/predictions.csv", "plots/per_class.csv", "plots/mistakes.png"):
+        assert {revision for part in drawn[plot] for revision in part["revisions"]} == {"HEAD", "workspace"}
 
     # and back, from DVC's run cache, without training again
     digits_clone.run("git", "checkout", "HEAD", "--", ".")

@@ -7,6 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
+from stages.core.backend import keras
 from stages.core.callbacks import early_stopping
 from stages.core.epoch_display import EpochDisplay, Terminal, sparkline
 from stages.core.errors import UserError
@@ -106,6 +107,18 @@ def test_the_terminal_is_left_in_order_when_training_fails():
     assert sys.stdout is stdout
     assert "best val_loss 0.5000 at epoch 1" in screen.getvalue()
     assert "\x1b[?25l" not in screen.getvalue()  # hides the cursor: nothing would show it again after SIGKILL
+
+
+def test_what_goes_to_standard_error_stays_there_where_that_is_no_terminal(capsys):
+    class Warn(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            print("no space for the store", file=sys.stderr)
+
+    screen = io.StringIO()
+    with EpochDisplay("val_loss", None, (), Terminal(file=screen, force_terminal=True, width=80)) as display:
+        play([0.5], [Warn(), display])
+    assert capsys.readouterr().err == "no space for the store\n"
+    assert "no space" not in screen.getvalue()
 
 
 @pytest.mark.parametrize(

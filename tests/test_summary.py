@@ -58,7 +58,7 @@ def test_the_summary_says_why_training_stopped(trained, capsys):
 
 def test_the_summary_puts_the_committed_results_beside_the_runs_own(trained, capsys):
     evaluate.main()
-    commit_metrics()
+    commit_results()
     summary.main()
     printed = capsys.readouterr().out
     assert {figures[2] for figures in rows(printed).values()} == {"none"}
@@ -77,7 +77,7 @@ def test_the_summary_puts_the_committed_results_beside_the_runs_own(trained, cap
 @pytest.mark.parametrize("changes", [{"limit": 100}, {"split_seed": 7}, {"val_size": 0.3}])
 def test_results_on_other_images_are_not_put_beside_the_committed_ones(trained, capsys, changes):
     evaluate.main()
-    commit_metrics()
+    commit_results()
     write_params(trained, dataset="digits", epochs=3, **changes)
     summary.main()
     printed = capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_the_summary_without_results_says_how_to_get_them(workspace):
         summary.main()
 
 
-def commit_metrics() -> None:
+def commit_results() -> None:
     for command in (
         "init --quiet",
         "add metrics params.yaml",
@@ -103,7 +103,7 @@ def commit_metrics() -> None:
 
 def test_another_dataset_than_the_committed_one_is_said_with_the_way_back(trained, capsys):
     evaluate.main()
-    commit_metrics()
+    commit_results()
     write_params(trained, dataset="fashion_mnist")
     summary.main()
     last = capsys.readouterr().out.splitlines()[-1]
@@ -116,7 +116,7 @@ def test_another_environment_than_the_committed_one_is_said_in_one_line(trained,
     evaluate.main()
     here = read_json("metrics/environment.json")
     Path("metrics/environment.json").write_text(json.dumps(here | {"cpu": "pdp11"}))
-    commit_metrics()
+    commit_results()
     capsys.readouterr()
     summary.main()
     assert "another environment" not in capsys.readouterr().out  # the committed one

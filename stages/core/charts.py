@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from stages.core.calibration import ReliabilityBin, expected_calibration_error
 from stages.core.ending import how_it_ended
 from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG
 
@@ -76,18 +77,14 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     return figure
 
 
-def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
+def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
     """Whether images that the model is 90 % sure of are right in 90 % of the cases, and how many there are.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
-
-    Args:
-        bins: `confidence`, `accuracy`, `low`, `high` (its 95 % interval) and `count`, float [bins] each.
     """
-    confidence, accuracy, count = bins["confidence"], bins["accuracy"], bins["count"]
+    confidence, accuracy, low, high, count = np.array(table).T  # float [bins] each
     total = int(count.sum())
     sure, right = (float(values @ count) / total for values in (confidence, accuracy))
-    calibration_error = math.fsum(np.abs(accuracy - confidence) * count) / total  # their equation 3
     # How far the two would be apart by chance, 95 %, if each image were right with the probability that is claimed.
     chance = 1.96 * math.sqrt(confidence * (1 - confidence) @ count) / total
     verdict = "no over- or underconfidence shown"
@@ -97,14 +94,14 @@ def reliability_diagram(bins: dict[str, np.ndarray]) -> Figure:
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(
         f"{sure:.1%} sure on average, {right:.1%} right: {verdict} (by chance: ±{chance * 100:.1f})\n"
-        f"Expected calibration error {calibration_error:.1%}, {total:,} test images"
+        f"Expected calibration error {expected_calibration_error(table):.1%}, {total:,} test images"
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="as sure as right")
     above.errorbar(
         confidence,
         accuracy,
-        yerr=(accuracy - bins["low"], bins["high"] - accuracy),
+        yerr=(accuracy - low, high - accuracy),
         color=TEST,
         marker="o",
         markersize=6,

@@ -65,8 +65,7 @@ class EpochDisplay(keras.callbacks.Callback):
         able = self.console.is_terminal and self.console.is_interactive
         self.is_live = able and not self.console.options.ascii_only
         self.live: Live | None = None
-        self.values: list[float] = []  # of the monitored metric
-        self.val_losses: list[float] = []
+        self.history: list[Logs] = []
         self.seconds: list[float] = []  # of the epochs that were computed
 
     def __enter__(self) -> Self:
@@ -105,27 +104,28 @@ class EpochDisplay(keras.callbacks.Callback):
         if epoch in self.computed:
             self.seconds.append(seconds)
             took = f"{seconds:.1f}"
-        self.values.append(logs[self.monitor])
-        self.val_losses.append(logs["val_loss"])
-        best = best_epoch(self.values, self.monitor)
+        self.history.append(logs)
+        best, value = self._best()
         if self.is_live:
-            more = "  best so far" if best == epoch else ""
+            more = "  best so far" if best == epoch + 1 else ""
         else:
-            more = f"  {self._best():<18}  {self._patience_left():>13}"
+            more = f"  {f'{value:.4f} at epoch {best}':<18}  {self._patience_left():>13}"
         count = f"{epoch + 1}/{self.params['epochs']}"
         metrics = "".join(f"  {logs[name]:{max(len(name), 6)}.4f}" for name in METRICS)
         print(f"{count:>7}{metrics}  {took:>7}{more}", flush=True)
 
-    def _best(self) -> str:
-        best = best_epoch(self.values, self.monitor)
-        return f"{self.values[best]:.4f} at epoch {best + 1}"
+    def _best(self) -> tuple[int, float]:
+        """The best epoch so far, from 1, and its value of the monitored metric."""
+        values = [logs[self.monitor] for logs in self.history]
+        best = best_epoch(values, self.monitor)
+        return best + 1, values[best]
 
     def _patience_left(self) -> str:
         return "-" if self.stopping is None else str(self.stopping.patience - self.stopping.wait)
 
     def _state(self) -> RenderableType:
         # What stands below the lines. Live asks for it four times a second, from a thread of its own.
-        epochs, done = self.params["epochs"], len(self.val_losses)
+        epochs, done = self.params["epochs"], len(self.history)
         part, left = 0.0, ""
         if self.seconds:
             usual = median(self.seconds)
@@ -138,8 +138,10 @@ class EpochDisplay(keras.callbacks.Callback):
         )
         if not done:
             return line
-        words = f"  best {self.monitor} {self._best()}"
+        best, value = self._best()
+        words = f"  best {self.monitor} {value:.4f} at epoch {best}"
         if self.stopping:
             words += f"  patience left {self._patience_left()} of {self.stopping.patience}"
         room = self.console.width - len("val_loss ") - len(words)
-        return Group(line, Text(f"val_loss {sparkline(self.val_losses[-max(room, 5) :])}{words}", no_wrap=True))
+        shown = [logs["val_loss"] for logs in self.history[-max(room, 5) :]]
+        return Group(line, Text(f"val_loss {sparkline(shown)}{words}", no_wrap=True))
