@@ -41,6 +41,13 @@ def test_curves_of_a_run_that_was_not_stopped_mark_no_stop():
     assert figure.get_suptitle().endswith("ran all 3 epochs")
 
 
+def test_curves_of_one_epoch_have_one_tick():
+    figure = curves({metric: values[:1] for metric, values in HISTORY.items()}, best_epoch=1, stopped_epoch=None)
+    assert figure.get_suptitle().endswith("; ran its only epoch")
+    left, right = figure.axes[0].get_xlim()
+    assert [tick for tick in figure.axes[0].get_xticks() if left <= tick <= right] == [1]
+
+
 def test_the_confusion_matrix_names_and_frames_the_two_most_frequent_mistakes():
     labels = np.array([0, 0, 0, 0, 1, 2, 2, 2])
     predicted = np.array([0, 1, 1, 1, 1, 0, 0, 1])
@@ -100,7 +107,7 @@ def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():
 
 def test_equal_figures_give_equal_bytes_whatever_the_users_style(tmp_path: Path):
     save_png(curves(HISTORY, 2, 3), tmp_path / "a.png")
-    mpl.rcParams["font.size"] = 30
+    mpl.rcParams.update({"font.size": 30, "axes.facecolor": "red"})
     use_style()
     save_png(curves(HISTORY, 2, 3), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

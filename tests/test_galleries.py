@@ -65,7 +65,7 @@ def test_images_keep_their_proportions():
 
 
 def test_a_name_is_no_formula(tmp_path):
-    prices = Images(TEST.images, LABELS, np.array(["a$b$", "$", "_{"]))
+    prices = Images(TEST.images, LABELS, np.array(["$_{$", "$", "_{"]))
     examples(prices, (LABELS + 1) % 3).savefig(tmp_path / "examples.png")
     worst_mistakes(prices, (LABELS + 1) % 3, np.ones(5)).savefig(tmp_path / "mistakes.png")
 

@@ -21,6 +21,18 @@ def test_plot_draws_every_picture_and_none_is_large(trained):
         assert Path(f"plots/{name}.png").stat().st_size < 300_000
 
 
+def test_plot_shows_of_each_image_what_was_predicted_and_how_surely(trained, monkeypatch):
+    evaluate.main()
+    drawn = {}
+    real = plot.worst_mistakes
+    monkeypatch.setattr(plot, "worst_mistakes", lambda *given: drawn.update(given=given) or real(*given))
+    plot.main()
+    test, predicted, confidence = drawn["given"]
+    lines = zip(test.classes[test.labels], test.classes[predicted], confidence, strict=True)
+    table = [line.split(",") for line in Path("plots/predictions.csv").read_text().splitlines()[1:]]
+    assert [(truth, said, float(sure)) for truth, said, sure in table] == list(lines)
+
+
 def rows(printed: str) -> dict[str, list[str]]:
     """The table: what it says -> this run, and the committed figure and the difference where there are any."""
     found = re.findall(r"(?m)^((?:validation|test|gap).*?)  +(-?\d\.\d{4}.*)$", printed)
