@@ -248,6 +248,13 @@ def other_training(folder: Path) -> None:
 
 
 BEST, WEIGHTS = "models/best-model.keras", "models/model.weights.h5"
+
+
+def one_array(folder: Path) -> None:
+    with (folder / "data/prepared/train.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
 MODELS = {
     "the model absent": lambda folder: (folder / BEST).unlink(),
     "the model: a folder": lambda folder: become_a_folder(folder / BEST),
@@ -270,8 +277,7 @@ PREPARED = {
     "prepared images: truncated": lambda folder: truncate(folder / "data/prepared/train.npz"),
     "prepared images: a label without a class": lambda folder: save_images(
         folder / "data/prepared/train.npz", Images(np.zeros((1, 8, 8), np.uint8), np.array([9]), np.array(["a"]))),
-    "prepared images: one array": lambda folder: np.save(
-        (folder / "data/prepared/train.npz").open("wb"), np.zeros(3)),
+    "prepared images: one array": one_array,
 }  # fmt: skip
 TABLES = {
     "a table absent": lambda folder: (folder / "plots/history.csv").unlink(),
