@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from stages.core.artifacts import METRICS, main_checkout, outputs, save_csv, save_json
+from stages.core.artifacts import METRICS, outputs, save_csv, save_json
 from stages.core.ending import why_it_ended
 from stages.core.environment import environment
 from stages.core.errors import run
 from stages.core.images import load_images
 from stages.core.params import read_params
-from stages.core.store import STORE, StoredEpochs
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -22,27 +21,24 @@ def main() -> None:
     from stages.core.backend import gpus
     from stages.core.callbacks import StopIfUnwanted, best_epoch, checkpoint, early_stopping
     from stages.core.epoch_display import EpochDisplay
-    from stages.core.epochs import epoch_key, epoch_runner, run_epochs
+    from stages.core.epochs import run_epochs
     from stages.core.keras_files import make_canonical
-    from stages.core.model import build_model, compile_model, dropout_layer
+    from stages.core.training import stored_training
 
-    model = build_model(
-        input_shape=train.images.shape[1:],
-        classes=len(train.classes),
+    computed_by = environment(gpus())
+    model, epochs = stored_training(
+        train,
+        val,
+        computed_by,
         hidden_units=params.hidden_units,
-        optional_layer=dropout_layer(params.dropout, params.seed),
+        dropout=params.dropout,
+        optimizer=params.optimizer,
+        learning_rate=params.learning_rate,
+        batch_size=params.batch_size,
         seed=params.seed,
     )
-    compile_model(model, params.optimizer, params.learning_rate)
     model.summary(line_length=80)
     print()
-    computed_by = environment(gpus())
-    epochs = StoredEpochs(
-        epoch_runner(model, train, val, params.batch_size, params.seed),
-        [*model.variables, *model.optimizer.variables],
-        epoch_key(model, train, val, batch_size=params.batch_size, seed=params.seed, environment=computed_by),
-        main_checkout() / STORE,
-    )
 
     with outputs() as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))

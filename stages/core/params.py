@@ -31,15 +31,21 @@ Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # what NumPy, scikit-learn and
 Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy"]
 
 
-class Params(BaseModel):
-    """The knobs of the pipeline; params.yaml says what each one does."""
-
+class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataParams(_Checked):
+    """The knobs that decide which images there are."""
 
     dataset: Literal["fashion_mnist", "digits"]
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
     limit: Annotated[Integer, Field(ge=2)] | None
+
+
+class TrainingParams(_Checked):
+    """The knobs of the model, of its training, and of when that ends and what is kept."""
 
     hidden_units: Annotated[Integer, Field(ge=1, le=10_000)]
     dropout: Annotated[Number, Field(ge=0, lt=1)]
@@ -55,6 +61,10 @@ class Params(BaseModel):
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
+
+
+class Params(TrainingParams, DataParams):
+    """The knobs of the pipeline; params.yaml says what each one does."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
