@@ -7,7 +7,6 @@ a reason, or dvc.lock is not of this commit; 2 and 3 as everywhere.
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,9 +17,9 @@ import dvc.api
 import yaml
 from dvc.exceptions import DvcException
 
+from stages.core.clones import clone, git
 from stages.core.differences import difference
 from stages.core.errors import ProjectError, run
-from stages.core.fetch import raw_folders, read_registry
 
 TRAINED = ("train", "evaluate", "plot")  # the stages whose bytes may depend on the environment
 EXPLAINED = 4
@@ -42,13 +41,6 @@ class OtherEnvironment(OtherBytes):
     """And the environment, too, so that was to be expected."""
 
     exit_code = EXPLAINED
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    if done.returncode:
-        raise ProjectError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
 
 
 def _committed(path: str) -> bytes | None:
@@ -86,18 +78,9 @@ def clone_and_reproduce(folder: Path) -> None:
     Raises:
         ProjectError: it does not run; with the exit code of what failed where that means something.
     """
-    root = Path.cwd()
-    _git("clone", "--quiet", str(root), str(folder))
-    # The raw files are this checkout's; everything else is made there. A shared cache or store is not used.
-    names = [file.name for _, file in read_registry().files]
-    here = next((place for place in raw_folders() if all((place / name).is_file() for name in names)), None)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    if here:
-        environment["FASHION_MNIST_DIR"] = str(here.resolve())
-    (folder / ".dvc/config.local").write_text("[cache]\n    dir = cache\n", encoding="utf-8")
+    surroundings = clone(folder, cache=Path("cache"))  # neither a cache nor a store that others wrote into
     for command in (["stages.commands.fetch"], ["dvc", "repro", "--force", "--no-run-cache"]):
-        done = subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, check=False)
+        done = subprocess.run([sys.executable, "-m", *command], cwd=folder, env=surroundings, check=False)
         if done.returncode:
             error = ProjectError(f"{' '.join(command)}: failed in a fresh clone of the last commit, see above")
             error.exit_code = done.returncode if done.returncode in (2, 3) else 1
@@ -110,7 +93,7 @@ def compare(folder: Path) -> None:
     Raises:
         OtherBytes: something differs.
     """
-    committed = yaml.safe_load(_git("show", "HEAD:dvc.lock"))
+    committed = yaml.safe_load(git("show", "HEAD:dvc.lock"))
     fresh = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
     claimed, made = claims(committed), claims(fresh)
     width = max(map(len, made))
@@ -153,8 +136,8 @@ def _difference(path: str, in_git: bytes | None, folder: Path) -> str:
 
 def main() -> None:
     """The last commit -> a report on the terminal."""
-    print(f"from nothing: {_git('log', '-1', '--format=%h %s').decode().strip()}")
-    if _git("status", "--porcelain").strip():
+    print(f"from nothing: {git('log', '-1', '--format=%h %s').strip()}")
+    if git("status", "--porcelain").strip():
         print("(what is not committed is not looked at)")
     with tempfile.TemporaryDirectory(prefix="verify-") as temporary:
         folder = Path(temporary) / "clone"

@@ -1,0 +1,41 @@
+"""Clones of the last commit, in which the pipeline runs without touching the workspace."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from stages.core.errors import ProjectError
+from stages.core.fetch import raw_folders, read_registry
+
+
+def git(*arguments: str) -> str:
+    """What a git command prints.
+
+    Raises:
+        ProjectError: it fails.
+    """
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ProjectError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def clone(folder: Path, cache: Path) -> dict[str, str]:
+    """Clone the last commit of this checkout into an empty folder.
+
+    Args:
+        folder: the empty folder.
+        cache: DVC's cache for the clone; if relative, below its .dvc.
+
+    Returns:
+        The environment for commands that run in the clone: this Python's, and with this checkout's raw files.
+    """
+    git("clone", "--quiet", str(Path.cwd()), str(folder))
+    (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    names = [file.name for _, file in read_registry().files]
+    if here := next((place for place in raw_folders() if all((place / name).is_file() for name in names)), None):
+        environment["FASHION_MNIST_DIR"] = str(here.resolve())
+    return environment
