@@ -1,20 +1,31 @@
-"""Draw the tables and the test images as pictures."""
+"""Draw the tables and the test images as pictures, and put all that is known of the run into one page."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stages.core.artifacts import METRICS, load_csv, load_json, outputs, unusable
 from stages.core.calibration import ReliabilityBin
 from stages.core.charts import confusion, curves, reliability_diagram
+from stages.core.ending import why_it_ended
 from stages.core.errors import run
 from stages.core.galleries import examples, worst_mistakes
 from stages.core.images import Images, load_images
+from stages.core.pages import picture
+from stages.core.params import read_params
+from stages.core.report import report
 from stages.core.style import save_png, use_style
 
 HISTORY = Path("plots/history.csv")
 TRAIN = Path("metrics/train.json")
+DATA = Path("metrics/data.json")
+EVALUATION = Path("metrics/evaluation.json")
 PREDICTIONS = Path("plots/predictions.csv")
+PER_CLASS = Path("plots/per_class.csv")
+
+COUNTS = ("classes", "train", "val", "test")
 
 
 def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
@@ -34,8 +45,54 @@ def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
     return predicted, np.array([row["confidence"] for row in rows])
 
 
+def counted(test: Images) -> dict[str, Any]:
+    """The name of the data set, its number of classes, and of images in `train`, `val` and `test`.
+
+    Raises:
+        UserError: metrics/data.json is of other images.
+    """
+    data = load_json(DATA, "dataset", *COUNTS)
+    if (data["classes"], data["test"]) != (len(test.classes), len(test.labels)):
+        raise unusable(DATA, "its images are not those of data/prepared/test.npz")
+    if wrong := [name for name in COUNTS if not isinstance(data[name], int)]:
+        raise unusable(DATA, f"{wrong[0]} is no number: {data[wrong[0]]!r}")
+    return data
+
+
+def measured() -> dict[str, dict[str, float]]:
+    """Accuracy and loss on validation and test images.
+
+    Raises:
+        UserError: metrics/evaluation.json says something else.
+    """
+    evaluation = load_json(EVALUATION)
+    try:
+        return {
+            part: {metric: float(evaluation[part][metric]) for metric in ("accuracy", "loss")}
+            for part in ("validation", "test")
+        }
+    except KeyError as error:
+        raise unusable(EVALUATION, f"{error.args[0]} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise unusable(EVALUATION, error) from error
+
+
+def scores(classes: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of plots/per_class.csv.
+
+    Raises:
+        UserError: it is of other classes.
+    """
+    columns = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
+    rows = load_csv(PER_CLASS, columns)
+    if [row["class"] for row in rows] != list(classes):
+        raise unusable(PER_CLASS, "its classes are not those of data/prepared/test.npz")
+    return rows
+
+
 def main() -> None:
-    """Tables, metrics, data/prepared/test.npz -> plots/{curves,confusion,reliability,mistakes,examples}.png."""
+    """Tables, metrics, data/prepared/test.npz -> plots/*.png and a page with all of it, plots/report.html."""
+    params = read_params()
     epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float))
     history = {metric: np.array([row[metric] for row in epochs]) for metric in METRICS}
     bins = [ReliabilityBin(**row) for row in load_csv(Path("plots/reliability.csv"), ReliabilityBin.__annotations__)]
@@ -44,14 +101,31 @@ def main() -> None:
         raise unusable(TRAIN, f"it is not of the training in {HISTORY}")
     test = load_images(Path("data/prepared/test.npz"))
     predicted, confidence = predictions(test)
+    ending = why_it_ended(train["epochs"], train["stopped_epoch"], params.monitor, params.patience, params.min_delta)
+    page = {
+        "kept": f"Epoch {train['best_epoch']} of {train['epochs']} is kept. Training {ending}.",
+        "measured": measured(),
+        "scores": scores(test.classes),
+        "params": params.model_dump(),
+        "data": counted(test),
+        "environment": load_json(Path("metrics/environment.json")),
+    }
 
     use_style()
+    figures = {
+        Path("plots/curves.png"): curves(history, train["best_epoch"], train["stopped_epoch"]),
+        Path("plots/confusion.png"): confusion(test.labels, predicted, test.classes),
+        Path("plots/reliability.png"): reliability_diagram(bins),
+        Path("plots/mistakes.png"): worst_mistakes(test, predicted, confidence),
+        Path("plots/examples.png"): examples(test, predicted),
+    }
     with outputs() as begin:
-        save_png(curves(history, train["best_epoch"], train["stopped_epoch"]), begin(Path("plots/curves.png")))
-        save_png(confusion(test.labels, predicted, test.classes), begin(Path("plots/confusion.png")))
-        save_png(reliability_diagram(bins), begin(Path("plots/reliability.png")))
-        save_png(worst_mistakes(test, predicted, confidence), begin(Path("plots/mistakes.png")))
-        save_png(examples(test, predicted), begin(Path("plots/examples.png")))
+        pictures = {}
+        for path, figure in figures.items():
+            save_png(figure, begin(path))
+            pictures[path.stem] = picture(begin(path).read_bytes(), figure.get_suptitle())
+        html = report(test, predicted, confidence, pictures, **page)
+        begin(Path("plots/report.html")).write_text(html, encoding="utf-8")
 
 
 if __name__ == "__main__":

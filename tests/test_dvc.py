@@ -232,6 +232,22 @@ def test_make_is_the_front_door(make_clone: Clone):
     assert set(phony.split()[1:]) <= set(described)
 
 
+def test_make_report_opens_the_page_and_without_a_browser_says_where_it_is(make_clone: Clone, tmp_path, monkeypatch):
+    page = make_clone.folder / "plots/report.html"
+    page.unlink()
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    assert f"The page of the run: {page}\n" in make_clone.run("make", "report").stdout
+    assert page.is_file()
+    assert (tmp_path / "opened").read_text().strip() == page.as_uri()
+
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    assert f"The page of the run: {page}\n" in make_clone.run("make", "report").stdout
+
+
 def test_the_table_of_experiments_has_what_was_varied_and_the_validation_loss_and_fits_a_terminal(make_clone: Clone):
     make_clone.dvc("exp", "remove", "--all-commits")
     make_clone.dvc("exp", "run", "--set-param", "dropout=0.5", "--set-param", "patience=5", "--set-param", "seed=1")

@@ -1,9 +1,12 @@
 """The two pictures made of images, with four images that are told apart by their grey."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from stages.core.galleries import examples, worst_mistakes
+from stages.core.galleries import examples, image_png, worst_mistakes
 from stages.core.images import Images
 from stages.core.style import use_style
 
@@ -55,6 +58,14 @@ def test_examples_are_the_first_of_each_class_and_the_wrong_ones_are_framed_and_
     wrong = figure.axes[0].images[1].get_extent()  # left, right, bottom, top
     np.testing.assert_allclose(frame.get_bbox().extents, (wrong[0], wrong[3], wrong[1], wrong[2]))
     assert figure.get_suptitle() == "1 of these 3 test images misclassified (framed)"
+
+
+def test_an_image_by_itself_is_dark_on_white_a_dot_a_pixel_as_in_the_galleries():
+    image = np.array([[0, 100, 255]], np.uint8)
+    red, green, blue, _ = np.moveaxis(imread(BytesIO(image_png(image))), -1, 0)
+    for colour in (red, green, blue):
+        np.testing.assert_allclose(colour, 1 - image / 255, atol=0.005)
+    assert b"Software" not in image_png(image)
 
 
 def test_images_keep_their_proportions():

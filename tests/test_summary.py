@@ -54,7 +54,9 @@ def test_the_summary_shows_the_run_and_what_to_do_next(trained, capsys):
     }
     assert "digits: 1,149 training, 288 validation, 360 test images\nepoch 3 is kept; ran all 3 epochs\n" in printed
     assert max(map(len, printed.splitlines())) <= 80
-    for name in re.findall(r"[\w/-]+\.(?:png|json)", printed):
+    named = re.findall(r"[\w/-]+\.(?:html|png|json)", printed)
+    assert named[0] == "plots/report.html"
+    for name in named:
         path = name if "/" in name else f"plots/{name}"
         assert f"- {path}" in (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 

@@ -294,6 +294,18 @@ TABLES = {
     "predictions for other images": write("plots/predictions.csv", "actual,predicted,confidence\n3,3,0.9\n"),
     "predictions: no such class": lambda folder: (folder / "plots/predictions.csv").write_text(
         (folder / "plots/predictions.csv").read_text().replace(",3,", ",three,")),
+    "scores of other classes": write("plots/per_class.csv", "class,precision,recall,f1,support\n3,1,1,1,9\n"),
+    "counts of other images": write(
+        "metrics/data.json", '{"dataset": "digits", "classes": 10, "train": 9, "val": 9, "test": 9}'),
+    "counts: text for a number": write(
+        "metrics/data.json", '{"dataset": "digits", "classes": 10, "train": "9", "val": 9, "test": 360}'),
+    "counts absent": lambda folder: (folder / "metrics/data.json").unlink(),
+    "measurements absent": lambda folder: (folder / "metrics/evaluation.json").unlink(),
+    "measurements: no loss on test images": write(
+        "metrics/evaluation.json", '{"validation": {"accuracy": 1, "loss": 1}, "test": {"accuracy": 1}}'),
+    "measurements: text for a number": write(
+        "metrics/evaluation.json", '{"validation": {"accuracy": "high", "loss": 1}}'),
+    "the environment: a list": write("metrics/environment.json", "[1]"),
 }  # fmt: skip
 TRAINING = {
     "the loss is not finite in the first epoch": params(

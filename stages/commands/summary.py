@@ -13,9 +13,8 @@ from stages.core.errors import run
 from stages.core.params import Params, read_params
 
 NEXT = """
-Open   plots/curves.png         loss and accuracy over the epochs
-       plots/mistakes.png       the mistakes that the model is surest of
-       plots/                   confusion.png, reliability.png, examples.png
+Open   plots/report.html        all of the run in one page: make report
+       plots/                   its pictures, one by one
        metrics/evaluation.json  precision, recall and F1 of each class
 
 Type   source .venv/bin/activate
@@ -25,7 +24,7 @@ Type   source .venv/bin/activate
 
 SEEDS = """
 One seed each. A small difference can be the seed's alone: README.md says how far
-eight seeds lie apart."""
+ten seeds lie apart, and `make compare` tells luck from more."""
 
 IMAGES_ARE_OF = ("dataset", "limit", "split_seed", "val_size")  # the parameters that choose them
 

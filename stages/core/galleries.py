@@ -1,8 +1,12 @@
 """Galleries of test images: the mistakes that the model is surest of, and the first images of each class."""
 
+from io import BytesIO
+from typing import NamedTuple
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
 from stages.core.images import Images
@@ -15,6 +19,50 @@ LINE = 0.17  # of a caption
 SPACE = 0.11  # between a caption and the next image
 NAMES = 1.5  # room for the names of the classes
 
+# Dark on white; 0 to 255, not the image's own extremes: a faint one looks faint.
+GREY = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+
+
+class Mistake(NamedTuple):
+    """A test image that was taken for another class, in words."""
+
+    index: int  # its position among the test images
+    said: str  # the class it was taken for
+    sure: str  # how surely
+    truth: str
+
+    def lines(self) -> tuple[str, str]:
+        """What stands below it."""
+        return f"{self.said}? {self.sure}", f"truth: {self.truth}"
+
+
+def surest_mistakes(
+    test: Images, predicted: np.ndarray, confidence: np.ndarray, most: int = 25
+) -> tuple[str, list[Mistake]]:
+    """How many mistakes there are, in words, and those that the model is surest of, the surest first.
+
+    Args:
+        test: the test images.
+        predicted: the predicted class of each, int [n].
+        confidence: the probability of that class, float [n].
+        most: how many to name.
+    """
+    wrong = np.flatnonzero(predicted != test.labels)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
+    if len(shown) < len(wrong):
+        finding += f";\nof these {len(shown)} the model is surest, {_percent(confidence[shown[-1]])} and above"
+    mistakes = [
+        Mistake(
+            index=int(index),
+            said=str(test.classes[predicted[index]]),
+            sure=_percent(confidence[index]),
+            truth=str(test.classes[test.labels[index]]),
+        )
+        for index in shown
+    ]
+    return finding, mistakes
+
 
 def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, side: int = 5) -> Figure:
     """The wrong answers that the model is surest of, the surest first.
@@ -25,20 +73,16 @@ def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, 
         confidence: the probability of that class, float [n].
         side: how many rows, and images in a row.
     """
-    wrong = np.flatnonzero(predicted != test.labels)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: side * side]
-    finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
-    if len(shown) < len(wrong):
-        finding += f";\nof these {len(shown)} the model is surest, {_percent(confidence[shown[-1]])} and above"
-    rows, row_height = -(-len(shown) // side), LARGE + 2 * LINE + SPACE
+    finding, mistakes = surest_mistakes(test, predicted, confidence, side * side)
+    rows, row_height = -(-len(mistakes) // side), LARGE + 2 * LINE + SPACE
     figure, axes = _paper(finding, TITLE + rows * row_height)
-    for number, index in enumerate(shown):
+    for number, mistake in enumerate(mistakes):
         row, column = divmod(number, side)
         centre, top = WIDTH / side * (column + 0.5), TITLE + row * row_height
-        _draw(axes, test.images[index], centre, top, LARGE)
-        said, truth = test.classes[predicted[index]], test.classes[test.labels[index]]
-        _write(axes, f"{said}? {_percent(confidence[index])}", centre, top + LARGE, weight="bold")
-        _write(axes, f"truth: {truth}", centre, top + LARGE + LINE)
+        _draw(axes, test.images[mistake.index], centre, top, LARGE)
+        answer, truth = mistake.lines()
+        _write(axes, answer, centre, top + LARGE, weight="bold")
+        _write(axes, truth, centre, top + LARGE + LINE)
     return figure
 
 
@@ -69,6 +113,17 @@ def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
     return figure
 
 
+def image_png(image: np.ndarray) -> bytes:
+    """One image as a PNG file, a dot a pixel.
+
+    Args:
+        image: uint8 [height, width].
+    """
+    file = BytesIO()
+    imsave(file, image, **GREY, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
 def _percent(share: float) -> str:
     return f"{share:.1%}" if share < 0.9995 else ">99.9%"  # it is never certain
 
@@ -83,11 +138,10 @@ def _paper(title: str, height: float) -> tuple[Figure, Axes]:
 
 
 def _draw(axes: Axes, image: np.ndarray, centre: float, top: float, size: float) -> None:
-    # dark on white; 0 to 255, not the image's own extremes: a faint one looks faint
     height, width = np.array(image.shape) * size / max(image.shape)
     middle = top + size / 2
     extent = (centre - width / 2, centre + width / 2, middle + height / 2, middle - height / 2)
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest")
+    axes.imshow(image, **GREY, extent=extent, aspect="auto", interpolation="nearest")
 
 
 def _write(axes: Axes, text: str, centre: float, top: float, weight: str = "normal") -> None:

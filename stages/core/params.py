@@ -1,6 +1,7 @@
 """params.yaml, read and checked."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -87,3 +88,22 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
         UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
     """
     return read_yaml(path, Params)
+
+
+def in_words(params: Params, names: Iterable[str]) -> str:
+    """The values of these parameters: "dropout 0.3, patience none"."""
+    values = ((name, getattr(params, name)) for name in names)
+    return ", ".join(f"{name} {value_in_words(value)}" for name, value in values) or "all as committed"
+
+
+def value_in_words(value: object) -> str:
+    """A parameter's value: 0 and not 0.0, none and not None, true and not True."""
+    return "none" if value is None else written(value)
+
+
+def written(value: object) -> str:
+    """A parameter's value as `dvc exp run --set-param` takes it."""
+    if value is None:
+        return "null"
+    short = f"{value:g}" if isinstance(value, float) else ""
+    return short if short and float(short) == value else str(value).lower()

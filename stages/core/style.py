@@ -4,6 +4,7 @@ Figures are drawn without pyplot, which would keep state, and with Matplotlib's 
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -13,6 +14,15 @@ WIDTH = 9  # inches, at 100 dots an inch: what a README shows without shrinking 
 # Okabe and Ito's palette: told apart by colour-blind readers; the lines differ in grey too.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s", "label": "validation"}
+# Settings beside each other, in this order: another colour, line and marker each.
+SERIES = (
+    {"color": "#E69F00", "linestyle": "-", "marker": "^"},
+    {"color": "#0072B2", "linestyle": "--", "marker": "o"},
+    {"color": "#009E73", "linestyle": "-.", "marker": "s"},
+    {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
+    {"color": "#56B4E9", "linestyle": "-", "marker": "v"},
+    {"color": "#555555", "linestyle": "--", "marker": "x"},
+)
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
 TEST = "#6A51A3"  # a purple of the colour map below
@@ -41,6 +51,6 @@ def use_style() -> None:
     mpl.rcParams.update(STYLE)
 
 
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
     figure.savefig(path, metadata={"Software": None})

@@ -38,11 +38,32 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, got {reprlib.repr(values)}")
+    return checked(values, model, path)
+
+
+def read_value(text: str, where: str) -> Any:  # noqa: ANN401
+    """A value as it would stand in a file: "null" is None.
+
+    Raises:
+        UserError: it could not stand there.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        raise UserError(f"{where}: must be a value, got {text!r}") from None
+
+
+def checked(values: dict[str, Any], model: type[Model], where: object) -> Model:
+    """Check values that stand in a file or elsewhere.
+
+    Raises:
+        UserError: a value is wrong; one line says where and names every wrong value.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         wrong = [_describe(each, list(model.model_fields)) for each in error.errors()]
-        raise UserError(f"{path}: " + "; ".join(wrong)) from None
+        raise UserError(f"{where}: " + "; ".join(wrong)) from None
 
 
 def _describe(error: dict[str, Any], keys: list[str]) -> str:
