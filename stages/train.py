@@ -23,22 +23,20 @@ def main() -> None:
     from stages.core.epoch_display import EpochDisplay
     from stages.core.epochs import run_epochs
     from stages.core.keras_files import make_canonical
-    from stages.core.training import stored_training
+    from stages.core.training import compiled_model, stored_epochs
 
-    computed_by = environment(gpus())
-    model, epochs = stored_training(
+    model = compiled_model(
         train,
-        val,
-        computed_by,
         hidden_units=params.hidden_units,
         dropout=params.dropout,
         optimizer=params.optimizer,
         learning_rate=params.learning_rate,
-        batch_size=params.batch_size,
         seed=params.seed,
     )
     model.summary(line_length=80)
     print()
+    computed_by = environment(gpus())
+    epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=params.seed)
 
     with outputs() as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))

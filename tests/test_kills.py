@@ -198,11 +198,6 @@ def assert_grid(tmp_path: Path, dropouts: list[float], patiences: list[int], **p
     assert len(calls) == sum(longest.values())
 
 
-@pytest.mark.dvc
-def test_a_grid_of_dropout_and_patience_costs_a_training_a_dropout(tmp_path: Path):
-    assert_grid(tmp_path, [0.1, 0.5], [1, 3], dataset="digits", limit=500, epochs=6, learning_rate=0.02)
-
-
 @pytest.mark.acceptance
 def test_a_grid_of_five_by_five_costs_five_trainings(real_data: Dataset, tmp_path: Path):
     assert_grid(tmp_path, [0.1, 0.2, 0.3, 0.4, 0.5], [1, 2, 3, 4, 5])

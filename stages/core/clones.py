@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.core.errors import ProjectError
+from stages.core.errors import ProjectError, one_line
 from stages.core.fetch import raw_folders, read_registry
 
 
@@ -17,7 +17,7 @@ def git(*arguments: str) -> str:
     """
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ProjectError(f"git {arguments[0]}: {done.stderr.strip()}")
+        raise ProjectError(f"git {arguments[0]}: {one_line(done.stderr)}")
     return done.stdout
 
 

@@ -1,0 +1,134 @@
+"""Run a grid of experiments, several at a time: `make sweep DROPOUT=0,0.2,0.5 PATIENCE=2,5 SEEDS=10`.
+
+Or any parameters: python -m stages.commands.sweep -S optimizer=adam,rmsprop -S hidden_units=50,100 --seeds 10.
+What is not named is as committed. Each experiment is DVC's own (`dvc exp run`), in a clone of the last commit, so that
+the workspace is free meanwhile; it is given to this repository once it has succeeded. What is there already is not run
+again, so the same command goes on after a kill. Exit codes: 1 an experiment failed, 2 wrong parameters.
+"""
+
+import argparse
+import itertools
+import math
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import timedelta
+from typing import Any
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from stages.core.artifacts import acquire
+from stages.core.clones import git
+from stages.core.errors import ProjectError, UserError, run
+from stages.core.experiments import committed_params, succeeded
+from stages.core.params import PARAMS_FILE, Params, in_words
+from stages.core.runner import FAILED, FOLDER, Outcome, Runner
+from stages.core.yaml_files import checked, read_value
+
+GPU = {"gpu": None}  # not looked for: TensorFlow would have to be imported
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="sweep", description=__doc__.split("\n", 1)[0], allow_abbrev=False)
+    parser.add_argument("-S", "--set-param", action="append", default=[], metavar="NAME=VALUE,VALUE,...")
+    parser.add_argument("--seeds", type=int, metavar="N", help="the same as -S seed=1,2,...,N")
+    parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
+    options = parser.parse_args(words)
+    if options.jobs < 1:
+        raise UserError(f"sweep: jobs: must be at least 1, got {options.jobs}")
+    return options
+
+
+def varied(settings: Iterable[str], seeds: int | None) -> dict[str, list[Any]]:
+    """The values of each parameter: ["dropout=0,0.5"] is {"dropout": [0, 0.5]}.
+
+    Raises:
+        UserError: that is no such list.
+    """
+    values: dict[str, list[Any]] = {}
+    for setting in [*settings, *([f"seed={','.join(map(str, range(1, seeds + 1)))}"] if seeds is not None else [])]:
+        name, _, listed = setting.partition("=")
+        if name in values or not all(value.strip() for value in listed.split(",")):
+            raise UserError(f"sweep: must be a list of values for each parameter once, got {setting!r}")
+        values[name] = [read_value(value, f"sweep: {name}") for value in listed.split(",")]
+    return values
+
+
+def grid(base: Params, values: dict[str, list[Any]]) -> list[Params]:
+    """Every combination, in the order in which they are to run.
+
+    The longest patience comes first: the shorter ones are then read back from the store of epochs. Neighbours differ in
+    seed or dropout where these have several values, so that two that run at the same time need not wait for each other.
+
+    Raises:
+        UserError: a combination is not allowed.
+    """
+    combinations = (dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values()))
+    settings = [checked(base.model_dump() | chosen, Params, "sweep") for chosen in combinations]
+
+    def how_long(params: Params) -> tuple[float, int]:
+        return (-(math.inf if params.patience is None else params.patience), -params.epochs)
+
+    return sorted(dict.fromkeys(settings), key=how_long)
+
+
+def main() -> None:
+    """The last commit, and the values on the command line -> DVC's experiments."""
+    options = arguments()
+    values = varied(options.set_param, options.seeds)
+    settings = grid(committed_params(), values)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(FOLDER / "lock")
+    acquire(lock, "another sweep still runs: waiting for it to end")
+    remove_clones()  # of a sweep that was killed
+    try:
+        sweep(settings, list(values), options.jobs)
+    finally:
+        remove_clones()
+        lock.release()
+
+
+def remove_clones() -> None:
+    """Leave only the lock, and the output of what failed."""
+    for folder in FOLDER.iterdir():
+        if folder.is_dir() and folder != FAILED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
+    """Run those of the experiments that are not there yet.
+
+    Raises:
+        ProjectError: some failed.
+    """
+    start = time.perf_counter()
+    code = ("stages/", "data/", "dvc.yaml", str(PARAMS_FILE))
+    if changed := git("diff", "--name-only", "HEAD", "--", *code).splitlines():
+        print(f"not committed, and so not in the sweep: {', '.join(changed)}", flush=True)
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(jobs) as pool, Runner(jobs, names) as runner:
+        there = {experiment.params for experiment in succeeded()[0] if experiment.version | GPU == runner.version}
+        todo = [params for params in settings if params not in there]
+        print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
+        with tqdm(total=len(todo), unit="experiment", leave=False, disable=None) as bar:
+            runs = {pool.submit(runner, params): params for params in todo}
+            for done in as_completed(runs):
+                outcomes.append(done.result())
+                bar.update()
+                bar.write(f"{len(outcomes):4}/{len(todo)}  {in_words(runs[done], names)}: {outcomes[-1].in_words()}")
+                sys.stdout.flush()
+    failed = sum(outcome.fault is not None for outcome in outcomes)
+    read_back, computed = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("read_back", "computed"))
+    took = timedelta(seconds=round(time.perf_counter() - start))
+    print(f"{len(todo) - failed} run in {took}: {computed} epochs computed, {read_back} read back")
+    if failed:
+        raise ProjectError(f"{failed} of {len(todo)} experiments failed, see above; the same command tries them again")
+    print("to compare them: make compare")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,137 @@
+"""DVC's experiments, read: those known to have succeeded, with their parameters, metrics and what computed them."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dvc.api
+import yaml
+from dvc.exceptions import DvcException
+from pydantic import ValidationError
+
+from stages.core.clones import git
+from stages.core.environment import environment
+from stages.core.errors import ProjectError, UserError, one_line
+from stages.core.params import PARAMS_FILE, Params
+from stages.core.yaml_files import checked
+
+# DVC gives an experiment a reference in Git when it has succeeded: refs/exps/<baseline commit>/<name>. One that failed
+# has none there, but `dvc exp show` shows a row for it, with the metrics of its baseline.
+REFERENCE = re.compile(r"refs/exps/(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{38})/(?P<name>[^/]+)")
+
+MEASURING = ("prepare", "train", "evaluate")  # the stages that decide what the metrics are
+OUTPUTS = ("outs", "metrics", "plots")
+ENVIRONMENT = (*environment(), "gpu")  # what metrics/environment.json says
+
+
+class Experiment(NamedTuple):
+    """What one run gave."""
+
+    name: str
+    params: Params
+    metrics: dict[str, float]  # by the names in `dvc exp show`: val_loss, validation.loss, test.accuracy ...
+    version: dict[
+        str, str | None
+    ]  # what besides params decides the metrics: source -> md5, and metrics/environment.json
+
+
+def _sources(lock: dict[str, Any]) -> dict[str, str | None]:
+    """What the measuring stages of a dvc.lock read and no stage makes -> md5."""
+    # Not from `dvc exp show`, which has one md5 a file, though the pipeline and the study may have read two versions.
+    made = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
+    deps = {dep["path"]: dep["md5"] for name in MEASURING for dep in lock["stages"].get(name, {}).get("deps", [])}
+    return {
+        path: md5
+        for path, md5 in sorted(deps.items())
+        if not any(path == out or path.startswith(f"{out}/") for out in made)
+    }
+
+
+def _is_whole(lock: dict[str, Any]) -> bool:
+    """Whether every stage read what the others made. After `dvc exp run train` the metrics of evaluate are older."""
+    stages = lock["stages"].values()
+    made = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+    return all(made.get(dep["path"], dep["md5"]) == dep["md5"] for stage in stages for dep in stage.get("deps", []))
+
+
+def current_version(root: Path) -> dict[str, str | None]:
+    """The version of an experiment run in this checkout now, but for the graphics card, which is not looked for."""
+
+    def paths(stage: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
+        entries = [entry for kind in kinds for entry in stage.get(kind, [])]
+        return [{"path": entry if isinstance(entry, str) else next(iter(entry)), "md5": None} for entry in entries]
+
+    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    read = {name: {"deps": paths(stage, "deps"), "outs": paths(stage, *OUTPUTS)} for name, stage in stages.items()}
+    files = {path: (root / path).read_bytes() for path in _sources({"stages": read})}
+    md5 = {path: hashlib.md5(contents, usedforsecurity=False).hexdigest() for path, contents in files.items()}
+    return md5 | dict.fromkeys(ENVIRONMENT) | environment()
+
+
+def committed_params() -> Params:
+    """The parameters of the last commit.
+
+    Raises:
+        UserError: this is not the root of the project, or one is wrong.
+    """
+    if not PARAMS_FILE.exists():
+        raise UserError(f"{PARAMS_FILE}: not there; run this from the root of the project")
+    return checked(yaml.safe_load(git("show", f"HEAD:{PARAMS_FILE}")), Params, f"{PARAMS_FILE} of the last commit")
+
+
+def succeeded() -> tuple[list[Experiment], list[str]]:
+    """All experiments of this repository that succeeded, of whatever commit, by name; and why others are left out, a
+    line a reason.
+
+    Raises:
+        ProjectError: Git or DVC cannot read them.
+    """
+    listed = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    references = [(line.split(" ")[0], REFERENCE.fullmatch(line.split(" ")[1])) for line in listed]
+    names = {commit: reference["name"] for commit, reference in references if reference}
+    if not names:
+        return [], []
+    try:
+        rows = dvc.api.exp_show(revs=sorted({found["start"] + found["rest"] for _, found in references if found}))
+    except DvcException as error:
+        raise ProjectError(f"dvc: {one_line(error)}") from error
+    experiments, left_out = [], {"of other parameters": [], "not all of its stages were run": []}
+    for row in rows:
+        name = row["Experiment"]
+        commit = next((each for each in names if (names[each], each[:7]) == (name, row["rev"])), None)
+        if not commit:
+            continue
+        lock = yaml.load(git("show", f"{commit}:dvc.lock"), yaml.CSafeLoader)
+        if not (params := _params(row)):
+            left_out["of other parameters"].append(name)
+        elif not _is_whole(lock):
+            left_out["not all of its stages were run"].append(name)
+        else:
+            version = _sources(lock) | {key: row.get(key) for key in ENVIRONMENT}
+            experiments.append(Experiment(name, params, _metrics(row), version))
+    notes = [f"left out, since {reason}: {some(found)}" for reason, found in left_out.items() if found]
+    return sorted(experiments, key=lambda experiment: experiment.name), notes
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of these names, and how many more there are."""
+    names = list(dict.fromkeys(names))
+    return "; ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+
+
+def _params(row: dict[str, Any]) -> Params | None:
+    # A column's name begins with its file where several files have such a key. There, null and booleans are words.
+    words = {"None": None, "True": True, "False": False}
+    values = {name: row.get(f"{PARAMS_FILE}:{name}", row.get(name)) for name in Params.model_fields}
+    try:
+        return Params(**{name: words.get(value, value) for name, value in values.items()})
+    except ValidationError:  # of a time when there were other parameters
+        return None
+
+
+def _metrics(row: dict[str, Any]) -> dict[str, float]:
+    params = {*Params.model_fields, *(f"{PARAMS_FILE}:{name}" for name in Params.model_fields)}
+    numbers = {name: value for name, value in row.items() if isinstance(value, float) and name not in params}
+    return {re.sub(r"^metrics/\w+\.json:", "", name): value for name, value in numbers.items()}
