@@ -1,0 +1,309 @@
+"""Experiments grouped, paired and held beside a baseline; no DVC."""
+
+import csv
+
+import html5lib
+import numpy as np
+import pytest
+
+from stages.commands.compare import conclusion, in_words, method, page, printed, wanted_baseline
+from stages.core import comparison
+from stages.core.comparison import chosen, lower_is_better
+from stages.core.comparison_charts import differences, dots, heat_map
+from stages.core.errors import UserError
+from stages.core.experiments import Experiment
+from stages.core.params import read_params
+from stages.core.statistics import Comparison, Spread, verdict
+from stages.core.style import use_style
+from tests.browser import check_page
+from tests.conftest import ROOT
+
+COMMITTED = read_params(ROOT / "params.yaml")
+VERSION = {"stages/train.py": "a", "cpu": "x86_64_v4"}
+
+
+def compare_settings(experiments, metric, committed, wanted, current=VERSION):
+    return comparison.compare_settings(experiments, metric, committed, wanted, current)
+
+
+def experiment(loss: float, version: dict | None = None, name: str = "", **params) -> Experiment:
+    values = COMMITTED.model_copy(update=params)
+    metrics = {"validation.loss": loss, "validation.accuracy": 1 - loss, "test.loss": loss + 0.1, "test.accuracy": 0.8}
+    return Experiment(name or f"{params}", values, metrics, version or VERSION)
+
+
+def sweep(effects: dict[float, float], seeds: int = 10, patiences: tuple = (2,), **params) -> list[Experiment]:
+    """Experiments in which the dropout rate changes the loss by so much."""
+    luck = np.random.default_rng(0)
+    return [
+        experiment(
+            0.3 + effect + seed / 100 + luck.normal(0, 0.001), dropout=rate, seed=seed, patience=patience, **params
+        )
+        for rate, effect in effects.items()
+        for patience in patiences
+        for seed in range(1, seeds + 1)
+    ]
+
+
+def words(table) -> dict[str, str]:
+    return {row.label: in_words(row, table) for row in table.rows}
+
+
+def test_settings_are_paired_by_seed_and_an_effect_smaller_than_the_luck_of_seeds_is_seen():
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01, 0.5: 0.01, 0.4: 0}), "validation.loss", COMMITTED, None)
+    assert table.names == ["dropout"]
+    found = words(table)
+    assert list(found) == ["dropout 0.1", "dropout 0.3", "dropout 0.4", "dropout 0.5"]
+    assert [found[f"dropout {rate}"] for rate in (0.1, 0.3, 0.5)] == ["better", "baseline", "worse"]
+    assert found["dropout 0.4"].startswith("no difference shown")
+    # the spread of the seeds is three times the effect
+    assert all(row.spread.sd > 0.025 for row in table.rows)
+
+
+def test_of_an_accuracy_the_higher_is_better():
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01}), "validation.accuracy", COMMITTED, None)
+    assert words(table)["dropout 0.1"] == "better"
+    assert [lower_is_better(name) for name in ("val_loss", "test.ece", "epochs", "test.accuracy", "f1")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_relabelling_the_seeds_changes_nothing():
+    experiments = sweep({0.3: 0, 0.1: -0.01})
+    other = [
+        each._replace(params=each.params.model_copy(update={"seed": 100 - each.params.seed})) for each in experiments
+    ]
+    table, same = (compare_settings(each, "validation.loss", COMMITTED, None) for each in (experiments, other[::-1]))
+    for row, its in zip(table.rows, same.rows, strict=True):
+        assert row.spread == pytest.approx(its.spread)
+        assert words(table) == words(same)
+
+
+def test_the_chosen_setting_is_the_best_by_validation_and_its_test_result_alone_is_told():
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01, 0.5: 0.01}), "validation.loss", COMMITTED, None)
+    assert chosen(table)[0].label == "dropout 0.1"
+    said = conclusion(table)
+    assert said.startswith(
+        "Chosen: dropout 0.1, which has the lowest mean validation.loss. Beside the baseline: better."
+    )
+    assert said.count("test accuracy") == said.count("test loss") == 1
+
+
+def test_nothing_is_chosen_by_test_images():
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01}), "test.loss", COMMITTED, None)
+    assert conclusion(table) == "Nothing is chosen by test.loss: settings are chosen by validation images."
+
+
+def test_a_setting_with_one_seed_in_common_is_not_compared():
+    experiments = [*sweep({0.3: 0}), experiment(0.1, dropout=0.1, seed=3), experiment(0.1, dropout=0.1, seed=99)]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    assert words(table)["dropout 0.1"] == "fewer than two seeds in common with the baseline"
+    assert chosen(table) is None
+    assert table.notes == []
+
+
+def test_one_seed_more_does_not_make_a_setting_the_chosen_one():
+    """Nor does a seed that makes its mean look better: means over the same seeds are compared."""
+    experiments = [*sweep({0.3: 0, 0.1: -0.01, 0.5: 0.01}), experiment(0.0, dropout=0.5, seed=42)]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    row, seeds = chosen(table)
+    assert (row.label, seeds) == ("dropout 0.1", list(range(1, 11)))
+    assert "of 10 seeds" in conclusion(table)
+
+
+@pytest.mark.parametrize("effects", [{0.3: 0}, {0.3: 0, 0.1: -1}])
+def test_nothing_is_chosen_by_one_seed(effects):
+    table = compare_settings(sweep(effects, seeds=1), "validation.loss", COMMITTED, None)
+    assert conclusion(table) == "Nothing is chosen: that takes two settings with two seeds in common."
+    assert "nan" not in page(table).lower()
+    assert "nan" not in [cell for column in printed(table).columns for cell in column.cells]
+
+
+def test_the_current_code_is_preferred_to_what_there_is_most_of():
+    old = [each._replace(version=VERSION | {"stages/train.py": "b"}) for each in sweep({0.3: 5, 0.1: 5})]
+    experiments = [*sweep({0.3: 0}, seeds=2), *old]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    assert [row.spread.count for row in table.rows] == [2]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None, VERSION | {"stages/train.py": "c"})
+    assert [row.spread.count for row in table.rows] == [10, 10]
+
+
+def test_missing_pairs_are_said_and_not_filled_in():
+    experiments = [each for each in sweep({0.3: 0, 0.1: -0.01}) if (each.params.dropout, each.params.seed) != (0.1, 4)]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    assert [row.comparison.difference.count for row in table.rows if row.comparison] == [9]
+    assert "dropout 0.1" in table.notes[0]
+
+
+def test_too_few_seeds_are_said():
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01}, seeds=3), "validation.loss", COMMITTED, None)
+    assert words(table)["dropout 0.1"] == "too few seeds to tell (it would take about 6 seeds)"
+    assert method(table).endswith("With these seeds it cannot go below 0.25; to show anything it takes 6 seeds.")
+
+
+def test_where_the_metric_chose_the_epoch_that_is_said():
+    said = "validation.loss also chose the epoch that is kept: more patience can only improve it."
+    table = compare_settings(sweep({0.3: 0}, patiences=(2, 5)), "validation.loss", COMMITTED, None)
+    assert method(table).endswith(said)
+    assert said not in method(compare_settings(sweep({0.3: 0, 0.1: 0}), "validation.loss", COMMITTED, None))
+    for changes in ({"monitor": "val_accuracy"}, {"save_best_only": False}):
+        other = sweep({0.3: 0}, patiences=(2, 5), **changes)
+        assert said not in method(compare_settings(other, "validation.loss", COMMITTED, None))
+
+
+def test_other_code_is_said_and_not_averaged_over():
+    old = [each._replace(version=VERSION | {"stages/train.py": "b"}) for each in sweep({0.1: 5}, seeds=4)]
+    table = compare_settings([*sweep({0.3: 0, 0.1: -0.01}), *old], "validation.loss", COMMITTED, None)
+    assert words(table)["dropout 0.1"] == "better"
+    assert table.notes == ["left out, since of other code, data or environment (stages/train.py): 4 of 24 experiments"]
+
+
+def test_two_results_with_the_same_parameters_are_said_and_neither_is_used():
+    twice = [experiment(0.9, name="again", dropout=0.1, seed=1)]
+    table = compare_settings([*sweep({0.3: 0, 0.1: -0.01}), *twice], "validation.loss", COMMITTED, None)
+    assert [row.comparison.difference.count for row in table.rows if row.comparison] == [9]
+    assert table.notes[0].startswith("not used, since with the same parameters they gave different metrics: ")
+    assert table.notes[0].endswith("; again")
+
+
+def test_the_same_result_twice_counts_once():
+    experiments = sweep({0.3: 0, 0.1: -0.01})
+    table = compare_settings([*experiments, *experiments[:3]], "validation.loss", COMMITTED, None)
+    assert {row.spread.count for row in table.rows} == {10}
+    assert table.notes == []
+
+
+def test_settings_of_other_images_are_not_compared():
+    experiments = [*sweep({0.3: 0, 0.1: -0.01}), *sweep({0.3: 0.5}, limit=1000)]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    assert len(table.rows) == 2
+    images = "dataset fashion_mnist, val_size 0.2, split_seed 42, limit 1000"
+    assert table.notes == [f"left out, since of other images than the baseline: {images}"]
+
+
+def test_the_baseline_is_the_committed_setting_or_the_one_that_is_asked_for():
+    experiments = [*sweep({0.3: 0}, seeds=9), *sweep({0.1: -0.01})]
+    assert compare_settings(experiments, "validation.loss", COMMITTED, None).baseline.label == "dropout 0.3"
+    wanted = wanted_baseline("dropout=0.1", COMMITTED)
+    assert compare_settings(experiments, "validation.loss", COMMITTED, wanted).baseline.label == "dropout 0.1"
+    elsewhere = COMMITTED.model_copy(update={"dropout": 0.7})
+    assert compare_settings(experiments, "validation.loss", elsewhere, None).baseline.label == "dropout 0.1"
+
+
+def test_a_baseline_that_is_not_there_or_wrong_is_refused():
+    with pytest.raises(UserError, match="no experiment with the parameters of this baseline"):
+        compare_settings(sweep({0.3: 0}), "validation.loss", COMMITTED, wanted_baseline("dropout=0.7", COMMITTED))
+    with pytest.raises(UserError, match=r"compare: the baseline: unknown key 'droput', did you mean dropout\?"):
+        wanted_baseline("droput=0.7", COMMITTED)
+    for wrong in ("patience", "patience=", "seed=1", "dropout=0,dropout=1", "a=b=c"):
+        with pytest.raises(UserError, match=r"^compare: the baseline must be NAME=VALUE,"):
+            wanted_baseline(wrong, COMMITTED)
+
+
+def test_a_metric_that_not_all_have_is_refused():
+    first, *others = sweep({0.3: 0})
+    experiments = [first._replace(metrics=first.metrics | {"stopped_epoch": 3.0}), *others]
+    for metric in ("val_los", "stopped_epoch"):
+        with pytest.raises(
+            UserError, match=rf"one that all experiments have, got '{metric}': test\.accuracy, test\.loss"
+        ):
+            compare_settings(experiments, metric, COMMITTED, None)
+
+
+def test_where_the_only_results_disagree_that_is_said():
+    experiments = [experiment(0.3, seed=1), experiment(0.4, seed=1)]
+    with pytest.raises(UserError, match="gave different metrics with the same parameters"):
+        compare_settings(experiments, "validation.loss", COMMITTED, None)
+
+
+@pytest.fixture
+def grid():
+    """Patience 5 is better than 2 with dropout 0.1 alone; all else is luck."""
+    use_style()
+    experiments = [*sweep({0.3: 0, 0.1: 0}, patiences=(2, 5)), *sweep({0.1: -0.1}, patiences=(9,))]
+    return compare_settings(experiments, "validation.loss", COMMITTED, None)
+
+
+def test_the_differences_are_drawn_with_their_intervals_and_filled_where_shown(grid):
+    figure = differences(grid)
+    assert figure.get_suptitle() == "Beside dropout 0.3, patience 2: 1 better, 0 worse, 3 not shown to differ"
+    compared = [row for row in grid.rows if row.comparison]
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == [row.label for row in compared]
+    for row, (dot, (_, _), (bar,)) in zip(compared, axes.containers, strict=True):
+        assert dot.get_xdata() == [row.comparison.difference.mean]
+        (left, _), (right, _) = bar.get_segments()[0]
+        assert [left, right] == pytest.approx(row.comparison.difference[3:])
+        assert (dot.get_markerfacecolor() == "white") == (in_words(row, grid) != "better")
+
+
+def test_the_map_hatches_what_is_not_shown_and_frames_the_baseline(grid):
+    figure = heat_map(grid)
+    axes = figure.axes[0]
+    drawn = axes.images[0].get_array()
+    assert drawn.shape == (2, 3)
+    assert drawn.mask[1, 2]  # dropout 0.3 with patience 9 was not run
+    hatched = [patch.get_xy() for patch in axes.patches if patch.get_hatch()]
+    assert sorted(hatched) == [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5)]
+    assert [patch.get_xy() for patch in axes.patches if not patch.get_hatch()] == [(-0.48, 0.54)]
+    assert "lowest with dropout 0.1, patience 9" in figure.get_suptitle()
+
+
+def test_every_seed_is_a_dot(grid):
+    figure = dots(grid, "validation.accuracy")
+    drawn = np.concatenate([collection.get_offsets() for collection in figure.axes[0].collections])
+    expected = [value for row in grid.rows for value in row.setting.values("validation.accuracy").values()]
+    assert sorted(drawn[:, 1]) == pytest.approx(sorted(expected))
+    assert len({tuple(place) for place in drawn}) == len(expected) == 50
+
+
+def test_without_dropout_or_patience_there_is_no_picture_of_them():
+    experiments = [*sweep({0.3: 0}), *sweep({0.3: 0.1}, optimizer="sgd")]
+    table = compare_settings(experiments, "validation.loss", COMMITTED, None)
+    assert heat_map(table) is None
+    assert dots(table, "validation.accuracy") is None
+    assert words(table) == {"optimizer adam": "baseline", "optimizer sgd": "worse"}
+    assert "Dropout and patience" not in page(table)
+
+
+def test_the_page_has_every_setting_its_verdict_and_what_was_left_out(grid):
+    text = page(grid._replace(notes=["a <note>"]))
+    html5lib.HTMLParser(strict=True).parse(text)
+    for row in grid.rows:
+        assert f'<th scope="row">{row.label}</th>' in text
+        assert in_words(row, grid) in text
+    assert "a &lt;note&gt;" in text
+    assert text.count("<img") == text.count('alt="') == 3
+    assert text.count("test accuracy") == 1
+    assert text == page(grid._replace(notes=["a <note>"]))
+
+
+def test_the_page_of_one_setting_says_that_there_is_nothing_to_compare():
+    text = page(compare_settings(sweep({0.3: 0}), "validation.loss", COMMITTED, None))
+    assert "<h1>Nothing to compare yet</h1>" in text
+    assert "it takes two settings with two seeds each" in text
+
+
+def test_the_page_in_a_browser(grid, tmp_path):
+    path = tmp_path / "comparison.html"
+    path.write_text(page(grid._replace(notes=["a note"])), encoding="utf-8")
+    assert path.stat().st_size < 2_000_000
+    check_page(path)
+
+
+def test_the_table_in_the_docs_is_that_of_the_committed_sweep():
+    text = (ROOT / "docs/comparison.md").read_text(encoding="utf-8")
+    numbers = ("mean", "sd", "difference_mean", "difference_low", "difference_high", "adjusted_p", "smallest_p")
+    with (ROOT / "docs/sweep.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    for row in rows:
+        label = f"dropout {float(row['dropout']):g}, patience {row['patience']}"
+        mean, sd, difference, low, high, p, least = (float(row[name] or "nan") for name in numbers)
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| {label} |"))
+        if not row["difference_mean"]:
+            assert line == f"| {label} | {mean:.4f} ({sd:.4f}) |  |  | baseline |"
+            continue
+        start = f"| {label} | {mean:.4f} ({sd:.4f}) | {difference:+.4f} ({low:+.4f} to {high:+.4f}) | {p:.3f} | "
+        of = Spread(10, difference, float(row["difference_sd"]), low, high)
+        assert line == f"{start}{verdict(Comparison(of, 0, p, least, 11), 'better', 'worse')} |"
