@@ -134,7 +134,7 @@ def file_of(module: str) -> Path | None:
 
 
 def imported_files(path: Path, seen: set[Path]) -> set[Path]:
-    """The files of stages/ that a file imports anywhere in it, directly or not, itself included."""
+    """The files of stages/ and study/ that a file imports anywhere in it, directly or not, itself included."""
     if path in seen:
         return seen
     seen.add(path)
@@ -145,7 +145,7 @@ def imported_files(path: Path, seen: set[Path]) -> set[Path]:
             modules = [name.name for name in node.names]
         else:
             continue
-        for file in filter(None, map(file_of, filter(lambda name: name.startswith("stages."), modules))):
+        for file in filter(None, map(file_of, filter(lambda name: name.startswith(("stages.", "study.")), modules))):
             imported_files(file, seen)
     return seen
 

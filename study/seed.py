@@ -1,0 +1,74 @@
+"""All trainings of the study with one seed: they share the epochs that they have in common."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.core.artifacts import METRICS
+from stages.core.backend import gpus
+from stages.core.callbacks import StopIfUnwanted, early_stopping
+from stages.core.environment import environment
+from stages.core.epochs import run_epochs
+from stages.core.evaluation import loss_and_accuracy
+from stages.core.images import load_images
+from stages.core.params import TrainingParams
+from stages.core.patience import with_patience
+from stages.core.training import compiled_model, stored_epochs
+
+PATIENCES = range(1, 11)
+
+
+class Rows(NamedTuple):
+    """What the trainings with one seed gave: rows of the study's three tables, the seed in each."""
+
+    trainings: list[list]
+    history: list[list]
+    patience: list[list]
+    computed: int  # epochs
+    read_back: int
+
+
+TRAININGS = ("training", "seed", "epochs", "kept_epoch", *METRICS, "test_loss", "test_accuracy")
+HISTORY = ("training", "seed", "epoch", *METRICS)
+PATIENCE = ("training", "seed", "patience", "epochs", "kept_epoch", "val_loss", "val_accuracy")
+
+
+def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
+    """Run them one after the other.
+
+    What is measured is the model in memory after training, as in the notes: the last epoch's, or, where early stopping
+    restores the best weights, the best one's. With dropout off, also on the training images.
+    """
+    train, val, test = (load_images(Path(f"data/prepared/{part}.npz")) for part in ("train", "val", "test"))
+    computed_by = environment(gpus())
+    rows = Rows([], [], [], 0, 0)
+    for name, params in trainings.items():
+        model = compiled_model(
+            train,
+            hidden_units=params.hidden_units,
+            dropout=params.dropout,
+            optimizer=params.optimizer,
+            learning_rate=params.learning_rate,
+            seed=seed,
+        )
+        epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=seed)
+        stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
+        with epochs:
+            history = run_epochs(model, epochs, params.epochs, [StopIfUnwanted(), *([stopping] if stopping else [])])
+        count = len(history["loss"])
+        restored = stopping is not None and params.restore_best_weights
+        kept = stopping.best_epoch + 1 if restored else count
+        measured = [value for part in (train, val, test) for value in loss_and_accuracy(model, part).values()]
+        rows.trainings.append([name, seed, count, kept, *measured])
+        rows.history.extend(
+            [name, seed, epoch + 1, *(history[metric][epoch] for metric in METRICS)] for epoch in range(count)
+        )
+        if not stopping:
+            for patience in PATIENCES:
+                run, best = with_patience(history, params.monitor, patience, params.min_delta)
+                metrics = (history[metric][best - 1] for metric in ("val_loss", "val_accuracy"))
+                rows.patience.append([name, seed, patience, run, best, *metrics])
+        rows = rows._replace(
+            computed=rows.computed + len(epochs.computed), read_back=rows.read_back + len(epochs.read_back)
+        )
+    return rows
