@@ -5,10 +5,20 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 
 # Columns of `dvc exp show` for which no terminal has room.
-NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(data|metrics|models|plots|stages)/.*|(validation|test)\..*)$$
+NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(benchmarks|data|metrics|models|plots|stages|study)/.*|(validation|test)\..*)$$
 
 # What DVC writes and Git keeps: `make back` brings it back also where nothing can be computed.
 COMMITTED = params.yaml dvc.lock metrics plots
+
+# What `make sweep` varies, and how many experiments run at a time. Each seed is a training more.
+DROPOUT = 0,0.1,0.3,0.5
+PATIENCE = 1,2,5
+SEEDS = 10
+JOBS = 2
+
+# What `make compare` compares, and with what: BASELINE=dropout=0,patience=5; empty: the committed parameters.
+METRIC = validation.loss
+BASELINE =
 
 define UNREACHABLE
 
@@ -23,7 +33,7 @@ models are not here: once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 
-.PHONY: repro back experiments verify test acceptance bench format lock clean clean-epochs help
+.PHONY: repro report back experiments study sweep compare verify test acceptance bench format lock clean clean-epochs help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
@@ -32,6 +42,11 @@ repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; 
 		3) echo "$$UNREACHABLE" && dvc exp run --set-param dataset=digits ;; \
 		*) exit $$status ;; \
 	esac && python -m stages.commands.summary
+
+# As `dvc plots diff --open` does it, so on Linux, macOS and WSL alike; without a browser the path will do.
+report: repro ## the same, then open the page of the run, plots/report.html
+	@echo && echo "The page of the run: $(CURDIR)/plots/report.html"
+	@$(IN_VENV) python -c 'from dvc.ui import ui; ui.open_browser("plots/report.html")'
 
 # `dvc exp run` writes params.yaml twice within a second, and where both values have the same length Git takes the
 # second for the first: it would show no change and check out nothing. A new time makes it read the files.
@@ -48,8 +63,18 @@ back: $(INSTALLED) ## back to the committed parameters and their results, after 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
 	@$(IN_VENV) dvc exp show --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
 
+compare: $(INSTALLED) ## all experiments, seed by seed, with what luck alone would do: a table and plots/comparison.html
+	@$(IN_VENV) python -m stages.commands.compare --metric '$(METRIC)' --baseline '$(BASELINE)'
+
 verify: $(INSTALLED) ## make the committed results again, from nothing, and compare every byte
 	@$(IN_VENV) python -m stages.commands.verify
+
+study: $(INSTALLED) ## the notes' five trainings with ten seeds each: tables, figures and a page in study/
+	@export $(IN_VENV); python -m stages.commands.fetch && dvc repro study/dvc.yaml
+
+sweep: $(INSTALLED) ## experiments over dropout, patience and seeds, several at a time; what is there is not run again
+	@export $(IN_VENV); python -m stages.commands.fetch && python -m stages.commands.sweep \
+		--set-param 'dropout=$(DROPOUT)' --set-param 'patience=$(PATIENCE)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
 
 test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) ruff check .
@@ -96,7 +121,7 @@ $(INSTALLED): requirements.txt
 	mkdir .venv.installing 2>/dev/null || [ ! -d .venv.installing ] || { \
 		echo "make: another make is installing the packages; if none is: rmdir .venv.installing" >&2; exit 2; }; \
 	trap 'rmdir .venv.installing' EXIT; trap 'exit 130' INT TERM; \
-	echo "Installing the pinned packages into .venv (2.6 GB, about two minutes) ..." && \
+	echo "Installing the pinned packages into .venv (3.0 GB, about two minutes) ..." && \
 	"$$found" -m venv --clear .venv && \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
 	touch $@

@@ -1,12 +1,14 @@
 """The whole job on all 60,000 real images: minutes (make acceptance)."""
 
 import json
+import re
 import subprocess
+import time
 
 import numpy as np
 import pytest
 
-from stages.core.artifacts import METRICS, load_csv
+from stages.core.artifacts import load_csv
 from stages.core.callbacks import best_epoch, early_stopping
 from stages.core.datasets import Dataset, split
 from stages.core.environment import environment
@@ -45,11 +47,6 @@ def test_eight_seeds_are_as_accurate_as_the_notes_own_script(real_data: Dataset)
     for part, notes in NOTES.items():
         print(f"{part}: {means[part] - notes:+.5f} against the notes' script, standard error {STANDARD_ERROR[part]}")
         assert means[part] >= notes - STANDARD_ERROR[part]
-    if environment() == json.loads((ROOT / "metrics/environment.json").read_text(encoding="utf-8")):
-        readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-        for column, part in enumerate(NOTES):
-            accuracies = [result[column] for result in results]
-            assert f"between {min(accuracies):.3f} and {max(accuracies):.3f} on {part} images" in readme
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +82,47 @@ def test_the_default_parameters_reach_the_accuracy_promised(clone: Clone):
     }  # fmt: skip
 
 
-def test_the_notes_five_trainings_run_by_the_commands_in_the_readme_and_give_its_table(clone: Clone):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    commands = [line for line in readme if "-n notes-" in line]
-    assert len(commands) == 5
-    rows = {}
-    for number, command in enumerate(commands, start=1):
+def test_the_trainings_of_the_study_run_by_hand_give_its_rows(clone: Clone):
+    """By the commands that its page names."""
+    page = (ROOT / "study/README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"(?m)^    (dvc exp run .+)$", page)
+    columns = {"training": str, "seed": int, "epochs": int, "val_loss": float, "test_accuracy": float}
+    committed = [row for row in load_csv(ROOT / "study/trainings.csv", columns) if row["seed"] == 1]
+    assert len(commands) == len(committed) == 8
+    skip_in_another_environment(clone)
+    for command, row in zip(commands, committed, strict=True):
         subprocess.run(command, shell=True, cwd=clone.folder, check=True, capture_output=True)
         train, evaluation = metric(clone, "train"), metric(clone, "evaluation")
-        last = load_csv(clone.folder / "plots/history.csv", dict.fromkeys(METRICS, float))[-1]
-        rows[number] = (
-            f"| {train['epochs']:2} | {train['best_epoch']:2} | {train['val_loss']:.4f} | {last['val_loss']:.4f} "
-            f"| {last['val_loss'] - last['loss']:7.4f} | {evaluation['validation']['accuracy']:.4f} |"
-        )
-        print(f"| {number} | {rows[number]}")
+        print(f"{row['training']}: {train['epochs']} epochs, epoch {train['best_epoch']} kept")
+        assert train["epochs"] == row["epochs"]
+        last = load_csv(clone.folder / "plots/history.csv", {"val_loss": float})[-1]
+        kept = evaluation["validation"]["loss"] if train["stopped_early"] else last["val_loss"]
+        assert kept == row["val_loss"]
+        if train["stopped_early"]:  # what is evaluated is the checkpoint
+            assert evaluation["test"]["accuracy"] == row["test_accuracy"]
     clone.run("git", "checkout", "HEAD", "--", ".")
     clone.dvc("repro")
+
+
+def test_the_study_made_again_gives_the_committed_bytes(clone: Clone):
     skip_in_another_environment(clone)
-    for number, row in rows.items():
-        assert any(line.startswith(f"| {number} |") and line.endswith(row) for line in readme), row
+    start = time.perf_counter()
+    print(clone.dvc("repro", "--force", "study/dvc.yaml").stdout)
+    print(f"study: {time.perf_counter() - start:.0f} s")
+    assert clone.git_status() == ""
+
+
+def test_a_sweep_computes_each_epoch_once_and_is_compared(clone: Clone):
+    grid = ("-S", "dropout=0.1,0.3", "-S", "patience=2,5", "--seeds", "3", "--jobs", "2")
+    said = clone.run("python", "-m", "stages.commands.sweep", *grid).stdout
+    print(said)
+    assert said.startswith("12 experiments, ")  # one may be there already, run by hand above
+    (computed,) = re.findall(r"(?m)^\d+ run in .*: (\d+) epochs computed", said)
+    longest = re.findall(r"patience 5, .* \((\d+) epochs computed", said)
+    assert len(longest) == 6
+    assert all(counts == "0" for counts in re.findall(r"patience 2, .* \((\d+) epochs computed", said))
+    assert int(computed) == sum(map(int, longest))
+    compared = clone.run("python", "-m", "stages.commands.compare", "--baseline", "dropout=0.3,patience=2").stdout
+    print(compared)
+    assert "too few seeds to tell" in compared
+    assert clone.git_status() == ""
