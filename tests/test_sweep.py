@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from stages.commands.sweep import arguments, grid, varied
+from stages.core.clones import clone as make_clone
 from stages.core.errors import BACK, UserError
 from stages.core.experiments import committed_params
 from stages.core.params import read_params
@@ -109,6 +110,16 @@ def test_the_fault_is_the_stages_own_line_or_else_dvcs():
     assert fault(f"Running stage 'train':\n{stage}\n") == "epoch 1: loss is nan; lower learning_rate"
     assert fault("ERROR: experiment 'a' already exists\n") == "experiment 'a' already exists"
     assert fault("") == "no output"
+
+
+@pytest.mark.dvc
+def test_a_clone_is_committed_in_by_whom_the_repository_names(tmp_path, monkeypatch):
+    (tmp_path / "project").mkdir()
+    project = Clone(tmp_path / "project")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.chdir(project.folder)
+    make_clone(tmp_path / "clone", Path("cache"))
+    assert project.run("git", "-C", str(tmp_path / "clone"), "config", "user.email").stdout == "test@example.org\n"
 
 
 def sweep(clone: Clone, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

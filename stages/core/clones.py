@@ -31,7 +31,10 @@ def clone(folder: Path, cache: Path) -> dict[str, str]:
     Returns:
         The environment for commands that run in the clone: this Python's, and with this checkout's raw files.
     """
-    git("clone", "--quiet", str(Path.cwd()), str(folder))
+    # Who commits may be said in this repository alone, and DVC commits its experiments.
+    identity = {key: git("config", "--default", "", "--get", key).strip() for key in ("user.name", "user.email")}
+    known = [f"--config={key}={value}" for key, value in identity.items() if value]
+    git("clone", "--quiet", *known, str(Path.cwd()), str(folder))
     (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
