@@ -91,8 +91,6 @@ def patience(patiences: np.ndarray, val_loss: Table, epochs: Table) -> Figure:
 def _band(axes: Axes, x: np.ndarray, values: np.ndarray, look: Mapping[str, str], label: str) -> None:
     mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
     axes.plot(x, mean, **look, label=label)
-    low, high = (
-        np.maximum(mean - sd, values.min(axis=0)),
-        np.minimum(mean + sd, values.max(axis=0)),
-    )  # no 21 of 20 epochs
+    # not beyond the seeds: no 21 of 20 epochs
+    low, high = np.maximum(mean - sd, values.min(axis=0)), np.minimum(mean + sd, values.max(axis=0))
     axes.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)

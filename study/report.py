@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from stages.core.artifacts import load_csv, load_json, outputs, save_csv
 from stages.core.errors import run
+from stages.core.pages import render
 from stages.core.params import value_in_words, written
 from stages.core.statistics import Comparison, Spread, compare, spread, verdict
 from stages.core.style import save_png, use_style
@@ -83,16 +83,10 @@ def seconds_an_epoch() -> tuple[float, str]:
 
 def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]) -> str:
     """study/README.md."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader("study"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )  # Markdown: nothing to escape
     seconds, machine = seconds_an_epoch()
     data = load_json(DATA, "dataset", "train", "val", "test")
-    return environment.get_template("README.md.jinja").render(
+    return render(
+        Path("study/README.md.jinja"),
         study=study,
         data=data,
         spreads=spreads,

@@ -41,7 +41,7 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
     """
     train, val, test = (load_images(Path(f"data/prepared/{part}.npz")) for part in ("train", "val", "test"))
     computed_by = environment(gpus())
-    rows = Rows([], [], [], 0, 0)
+    trained, epochs_run, patient, computed, read_back = [], [], [], 0, 0
     for name, params in trainings.items():
         model = compiled_model(
             train,
@@ -59,16 +59,15 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         restored = stopping is not None and params.restore_best_weights
         kept = stopping.best_epoch + 1 if restored else count
         measured = [value for part in (train, val, test) for value in loss_and_accuracy(model, part).values()]
-        rows.trainings.append([name, seed, count, kept, *measured])
-        rows.history.extend(
+        trained.append([name, seed, count, kept, *measured])
+        epochs_run.extend(
             [name, seed, epoch + 1, *(history[metric][epoch] for metric in METRICS)] for epoch in range(count)
         )
         if not stopping:
             for patience in PATIENCES:
                 run, best = with_patience(history, params.monitor, patience, params.min_delta)
                 metrics = (history[metric][best - 1] for metric in ("val_loss", "val_accuracy"))
-                rows.patience.append([name, seed, patience, run, best, *metrics])
-        rows = rows._replace(
-            computed=rows.computed + len(epochs.computed), read_back=rows.read_back + len(epochs.read_back)
-        )
-    return rows
+                patient.append([name, seed, patience, run, best, *metrics])
+        computed += len(epochs.computed)
+        read_back += len(epochs.read_back)
+    return Rows(trained, epochs_run, patient, computed, read_back)

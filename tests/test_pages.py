@@ -10,29 +10,28 @@ from stages.core import pages
 from stages.core.galleries import image_png
 
 
-@pytest.fixture
-def templates(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
-    return tmp_path
-
-
-def test_a_value_is_text_wherever_it_stands(templates):
-    (templates / "a.html").write_text('<img alt="{{ name }}">{{ name }}')
+def test_a_value_is_text_wherever_it_stands(tmp_path):
+    (tmp_path / "a.html").write_text('<img alt="{{ name }}">{{ name }}')
     escaped = "&lt;b&gt;&amp;&#34;&#39;$"
-    assert pages.render("a.html", name="<b>&\"'$") == f'<img alt="{escaped}">{escaped}'
+    assert pages.render(tmp_path / "a.html", name="<b>&\"'$") == f'<img alt="{escaped}">{escaped}'
 
 
-def test_a_name_that_the_template_is_not_given_is_an_error(templates):
-    (templates / "a.html").write_text("{{ nmae }}")
+def test_in_markdown_nothing_is_escaped(tmp_path):
+    (tmp_path / "a.md.jinja").write_text("{{ name }}")
+    assert pages.render(tmp_path / "a.md.jinja", name="<b>&") == "<b>&"
+
+
+def test_a_name_that_the_template_is_not_given_is_an_error(tmp_path):
+    (tmp_path / "a.html").write_text("{{ nmae }}")
     with pytest.raises(jinja2.UndefinedError, match="nmae"):
-        pages.render("a.html", name="a")
+        pages.render(tmp_path / "a.html", name="a")
 
 
-def test_lines_that_only_say_what_to_do_leave_none(templates):
-    (templates / "a.html").write_text(
+def test_lines_that_only_say_what_to_do_leave_none(tmp_path):
+    (tmp_path / "a.html").write_text(
         "{% for name in names %}\n  {% if name %}\n{{ name }}\n  {% endif %}\n{% endfor %}\n"
     )
-    assert pages.render("a.html", names=["a", "", "b"]) == "a\nb\n"
+    assert pages.render(tmp_path / "a.html", names=["a", "", "b"]) == "a\nb\n"
 
 
 def test_a_picture_is_its_own_file_with_its_size():

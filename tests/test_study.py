@@ -1,7 +1,5 @@
 """The notes' trainings over seeds: what they share, what is measured of them, and what is said of it."""
 
-import ast
-import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -17,7 +15,7 @@ from stages.core.statistics import spread
 from study import report, tables
 from study import train as study_train
 from study.design import read_design
-from tests.conftest import ROOT, imported_files, read_json, run_stages
+from tests.conftest import ROOT, read_json, run_stages
 
 FILES = ("trainings.yaml", "README.md.jinja")
 OUTS = (
@@ -30,9 +28,6 @@ OUTS = (
     "patience.png",
     "README.md",
 )
-
-
-PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
 def small(folder: Path, **changes) -> None:
@@ -176,91 +171,6 @@ def test_tables_of_another_study_are_refused(study):
     small(study, seeds=3)
     with pytest.raises(UserError, match=r"cannot be used: it is not of the trainings in study/trainings\.yaml"):
         report.main()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line"),
-    [
-        ("seeds: 10", "seeds: 1", "seeds: must be at least 2, got 1"),
-        ("dropout: 0.3, epochs: 11", "dropout: 3, epochs: 11", "params.dropout: must be less than 1, got 3"),
-        ("of: stopped", "of: stoped", "'Early stopping runs fewer epochs' is of a training that is not there: stoped"),
-        ("value: epochs", "value: epoch", "claims.8.value: must be "),
-        ("claims:", "claims: []\nx:", "claims: "),
-        ("patience: null", "patience: 1", "trainings: must have one without early stopping"),
-        (
-            "Early stopping runs fewer epochs",
-            "Adam does better than RMSprop (20 epochs)",
-            "must be there once each, got",
-        ),
-        ("  batch_size: 32", "  batchsize: 32", "batch_size is missing"),
-        ("shared:", "shred:", "unknown key 'shred', did you mean seeds?"),
-        ("trainings:", "trainings: 3\nx:", "study/trainings.yaml: "),
-    ],
-)
-def test_a_wrong_design_is_refused(tmp_path, monkeypatch, old, new, line):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "study").mkdir()
-    text = (ROOT / "study/trainings.yaml").read_text(encoding="utf-8")
-    (tmp_path / "study/trainings.yaml").write_text(
-        text.replace(old, new, 1 if old != "patience: null" else -1), encoding="utf-8"
-    )
-    with pytest.raises(UserError) as error:
-        read_design()
-    assert line in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def outs(stage: str) -> set[str]:
-    return {next(iter(entry)) for entry in PIPELINE[stage]["outs"]}
-
-
-@pytest.mark.parametrize("stage", PIPELINE)
-def test_a_stage_depends_on_the_modules_that_it_imports_and_the_files_that_it_names(stage):
-    modules = imported_files(ROOT / f"study/{stage}.py", set())
-    declared = set(PIPELINE[stage]["deps"])
-    assert {name for name in declared if name.endswith(".py")} == {
-        file.relative_to(ROOT).as_posix() for file in modules
-    }
-    texts = {
-        node.value
-        for file in modules
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and re.fullmatch(r"(study|benchmarks|metrics)/[\w.]*\w", str(node.value))
-    }
-    files = {
-        name for name in declared if name.startswith(("study/", "benchmarks/", "metrics/")) and not name.endswith(".py")
-    }
-    assert texts <= files | outs(stage)
-    assert PIPELINE[stage]["wdir"] == ".."  # so that all paths are the root's
-
-
-def test_it_has_plain_outs_only_and_git_has_them_all():
-    """Metrics and plots would appear in the root's `dvc metrics show`, and what Git has DVC must not cache."""
-    for stage in PIPELINE.values():
-        assert not stage.keys() & {"metrics", "plots", "params"}
-        assert all(entry[next(iter(entry))] == {"cache": False} for entry in stage["outs"])
-    assert outs("train") | outs("report") == {f"study/{name}" for name in OUTS}
-    assert outs("train") < set(PIPELINE["report"]["deps"])
-
-
-def test_what_the_trainings_share_is_as_in_params_yaml():
-    """Or the commands on the page would run others."""
-    shared = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8"))["shared"]
-    assert shared.items() <= yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")).items()
-
-
-def test_the_committed_results_are_of_the_committed_design_and_sources():
-    """Whoever changes a line that they depend on runs `make study` again and commits what it gives."""
-    lock = yaml.safe_load((ROOT / "study/dvc.lock").read_text(encoding="utf-8"))["stages"]
-    root = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    images = {dep["path"]: dep["md5"] for stage in root.values() for dep in stage["deps"] if "prepared/" in dep["path"]}
-    assert {dep["path"]: dep["md5"] for dep in lock["train"]["deps"] if "prepared/" in dep["path"]} == images
-    for stage, entry in lock.items():
-        assert entry["cmd"] == PIPELINE[stage]["cmd"]
-        for file in entry["deps"] + entry["outs"]:
-            path = ROOT / file["path"]
-            if not file["path"].startswith("data/"):
-                assert hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == file["md5"], path
 
 
 def test_a_training_whose_like_is_never_left_to_run_on_is_not_drawn(study):

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from stages.core.artifacts import outputs, save_csv
-from stages.core.comparison import Row, Table, choosable, chosen, compare_settings, lower_is_better
+from stages.core.comparison import Table, choosable, chosen, compare_settings, lower_is_better
 from stages.core.comparison_charts import differences, dots, heat_map
 from stages.core.errors import UserError, run
 from stages.core.experiments import committed_params, current_version, succeeded
-from stages.core.pages import picture, render
+from stages.core.pages import TEMPLATES, picture, render
 from stages.core.params import Params, value_in_words
-from stages.core.statistics import ALPHA, Comparison, Spread, seeds_for, spread, verdict
+from stages.core.statistics import ALPHA, EXACT, Comparison, Spread, seeds_for, spread
 from stages.core.style import save_png, use_style
 from stages.core.yaml_files import checked, read_value
 
@@ -50,15 +50,6 @@ def wanted_baseline(text: str, committed: Params) -> Params | None:
     return checked(committed.model_dump() | values, Params, "compare: the baseline") if values else None
 
 
-def in_words(row: Row, table: Table) -> str:
-    """What the comparison with the baseline shows."""
-    if row.setting == table.baseline.setting:
-        return "baseline"
-    if not row.comparison:
-        return "fewer than two seeds in common with the baseline"
-    return verdict(row.comparison, *(("better", "worse") if lower_is_better(table.metric) else ("worse", "better")))
-
-
 def conclusion(table: Table) -> str:
     """Which setting is chosen, and what it gives on the test images: of no other setting are these looked at."""
     if not choosable(table.metric):
@@ -67,7 +58,7 @@ def conclusion(table: Table) -> str:
     if not found:
         return "Nothing is chosen: that takes two settings with two seeds in common."
     top, seeds = found
-    beside = "" if top.setting == table.baseline.setting else f" Beside the baseline: {in_words(top, table)}."
+    beside = "" if top.setting == table.baseline.setting else f" Beside the baseline: {top.verdict}."
     values = {name: top.setting.values(f"test.{name}") for name in ("accuracy", "loss")}
     test = {name: spread([of[seed] for seed in seeds]) for name, of in values.items()}
     told = ", ".join(f"test {name} {of.mean:.4f} ({of.low:.4f} to {of.high:.4f})" for name, of in test.items())
@@ -80,13 +71,14 @@ def conclusion(table: Table) -> str:
 
 def method(table: Table) -> str:
     """How the figures were made, and how small p can be."""
-    count = sum(row.comparison is not None for row in table.rows)
-    if not count:
+    made = [row.comparison for row in table.rows if row.comparison]
+    if not made:
         return "There is nothing beside the baseline to compare: it takes two settings with two seeds each."
-    least = min(row.comparison.smallest_p for row in table.rows if row.comparison)
+    count, least = len(made), min(comparison.smallest_p for comparison in made)
+    exact = "exact " if max(comparison.difference.count for comparison in made) <= EXACT else ""
     text = (
         "Differences are paired by seed. The interval (95%, Student's) is of one difference by itself. p is for all "
-        f"{count} together: the exact sign-flip test with Holm's correction. With these seeds it cannot go below "
+        f"{count} together: the {exact}sign-flip test with Holm's correction. With these seeds it cannot go below "
         f"{least:.2g}"
     )
     text += f"; to show anything it takes {seeds_for(count)} seeds." if least > ALPHA else "."
@@ -109,7 +101,7 @@ def printed(table: Table) -> Printed:
             cells += [str(of.count), f"{of.mean:+.4f}", interval, f"{row.comparison.adjusted_p:.3f}"]
         else:
             cells += [""] * 4
-        shown.add_row(*cells, in_words(row, table))
+        shown.add_row(*cells, row.verdict)
     return shown
 
 
@@ -129,12 +121,15 @@ def page(table: Table) -> str:
         "dots": dots(table, "validation.accuracy"),
     }
     figures = {name: figure and picture(png(figure), figure.get_suptitle()) for name, figure in drawn.items()}
-    rows = [(row, in_words(row, table)) for row in table.rows]
     same = {name: value for name, value in table.baseline.setting.params if name not in (*table.names, "seed")}
     return render(
-        "comparison.html", table=table, rows=rows, figures=figures, conclusion=conclusion(table), method=method(table),
+        TEMPLATES / "comparison.html",
+        table=table,
+        figures=figures,
+        conclusion=conclusion(table),
+        method=method(table),
         same={name: value_in_words(value) for name, value in same.items()},
-    )  # fmt: skip
+    )
 
 
 def main() -> None:

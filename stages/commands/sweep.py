@@ -23,12 +23,10 @@ from tqdm import tqdm
 from stages.core.artifacts import acquire
 from stages.core.clones import git
 from stages.core.errors import ProjectError, UserError, run
-from stages.core.experiments import committed_params, succeeded
+from stages.core.experiments import committed_params, is_current, succeeded
 from stages.core.params import PARAMS_FILE, Params, in_words
 from stages.core.runner import FAILED, FOLDER, Outcome, Runner
 from stages.core.yaml_files import checked, read_value
-
-GPU = {"gpu": None}  # not looked for: TensorFlow would have to be imported
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
@@ -111,7 +109,7 @@ def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
         print(f"not committed, and so not in the sweep: {', '.join(changed)}", flush=True)
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(jobs) as pool, Runner(jobs, names) as runner:
-        there = {experiment.params for experiment in succeeded()[0] if experiment.version | GPU == runner.version}
+        there = {experiment.params for experiment in succeeded()[0] if is_current(experiment.version, runner.version)}
         todo = [params for params in settings if params not in there]
         print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
         with tqdm(total=len(todo), unit="experiment", leave=False, disable=None) as bar:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.core.errors import UserError
-from stages.core.experiments import Experiment, some
+from stages.core.experiments import Experiment, Version, some
 from stages.core.params import DataParams, Params, in_words
 from stages.core.settings import Setting, one_version, settings
-from stages.core.statistics import Comparison, Spread, compare, spread
+from stages.core.statistics import Comparison, Spread, compare, spread, verdict
 
 LEAST = 2  # seeds of a setting: fewer have no spread
 
@@ -20,6 +20,7 @@ class Row(NamedTuple):
     label: str
     spread: Spread  # of the metric
     comparison: Comparison | None  # with the baseline; None: it is the baseline, or has too few seeds in common with it
+    verdict: str
 
 
 class Table(NamedTuple):
@@ -42,7 +43,7 @@ def compare_settings(
     metric: str,
     committed: Params,
     wanted: Params | None,
-    current: dict[str, str | None],
+    current: Version,
 ) -> Table:
     """Hold all settings beside a baseline.
 
@@ -82,12 +83,16 @@ def compare_settings(
     if lacking := [in_words(params, names) for params in enough if values[params].keys() != beside.keys()]:
         notes.append(f"other seeds than the baseline, so compared over those that both have: {some(lacking)}")
     found = compare(enough)
+    words = ("better", "worse") if lower_is_better(metric) else ("worse", "better")
+    verdicts = {params: verdict(comparison, *words) for params, comparison in found.items()}
+    verdicts[baseline.params] = "baseline"
     rows = [
         Row(
             setting,
             in_words(setting.params, names),
             spread(list(values[setting.params].values())),
             found.get(setting.params),
+            verdicts.get(setting.params, "fewer than two seeds in common with the baseline"),
         )
         for setting in ordered
     ]

@@ -26,27 +26,31 @@ OUTPUTS = ("outs", "metrics", "plots")
 ENVIRONMENT = (*environment(), "gpu")  # what metrics/environment.json says
 
 
+Version = dict[str, str | None]  # what besides params decides the metrics: source -> md5, and the environment
+
+
 class Experiment(NamedTuple):
     """What one run gave."""
 
     name: str
     params: Params
     metrics: dict[str, float]  # by the names in `dvc exp show`: val_loss, validation.loss, test.accuracy ...
-    version: dict[
-        str, str | None
-    ]  # what besides params decides the metrics: source -> md5, and metrics/environment.json
+    version: Version
 
 
-def _sources(lock: dict[str, Any]) -> dict[str, str | None]:
-    """What the measuring stages of a dvc.lock read and no stage makes -> md5."""
+def _sources(read: Iterable[str], made: Iterable[str]) -> list[str]:
+    """Those of the paths that stages read that no stage makes."""
+    folders = tuple(f"{path}/" for path in made)
+    return sorted(path for path in read if not f"{path}/".startswith(folders))
+
+
+def _version(lock: dict[str, Any]) -> Version:
+    """The sources of a dvc.lock."""
     # Not from `dvc exp show`, which has one md5 a file, though the pipeline and the study may have read two versions.
-    made = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
-    deps = {dep["path"]: dep["md5"] for name in MEASURING for dep in lock["stages"].get(name, {}).get("deps", [])}
-    return {
-        path: md5
-        for path, md5 in sorted(deps.items())
-        if not any(path == out or path.startswith(f"{out}/") for out in made)
-    }
+    stages = lock["stages"]
+    read = {dep["path"]: dep["md5"] for name in MEASURING for dep in stages.get(name, {}).get("deps", [])}
+    made = [out["path"] for stage in stages.values() for out in stage.get("outs", [])]
+    return {path: read[path] for path in _sources(read, made)}
 
 
 def _is_whole(lock: dict[str, Any]) -> bool:
@@ -56,18 +60,19 @@ def _is_whole(lock: dict[str, Any]) -> bool:
     return all(made.get(dep["path"], dep["md5"]) == dep["md5"] for stage in stages for dep in stage.get("deps", []))
 
 
-def current_version(root: Path) -> dict[str, str | None]:
+def current_version(root: Path) -> Version:
     """The version of an experiment run in this checkout now, but for the graphics card, which is not looked for."""
-
-    def paths(stage: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
-        entries = [entry for kind in kinds for entry in stage.get(kind, [])]
-        return [{"path": entry if isinstance(entry, str) else next(iter(entry)), "md5": None} for entry in entries]
-
     stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    read = {name: {"deps": paths(stage, "deps"), "outs": paths(stage, *OUTPUTS)} for name, stage in stages.items()}
-    files = {path: (root / path).read_bytes() for path in _sources({"stages": read})}
-    md5 = {path: hashlib.md5(contents, usedforsecurity=False).hexdigest() for path, contents in files.items()}
+    entries = [entry for stage in stages.values() for kind in OUTPUTS for entry in stage.get(kind, [])]
+    made = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    files = _sources({dep for name in MEASURING for dep in stages[name]["deps"]}, made)
+    md5 = {path: hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest() for path in files}
     return md5 | dict.fromkeys(ENVIRONMENT) | environment()
+
+
+def is_current(version: Version, current: Version) -> bool:
+    """Whether a version is the current one, on whatever graphics card."""
+    return version | {"gpu": None} == current
 
 
 def committed_params() -> Params:
@@ -109,7 +114,7 @@ def succeeded() -> tuple[list[Experiment], list[str]]:
         elif not _is_whole(lock):
             left_out["not all of its stages were run"].append(name)
         else:
-            version = _sources(lock) | {key: row.get(key) for key in ENVIRONMENT}
+            version = _version(lock) | {key: row.get(key) for key in ENVIRONMENT}
             experiments.append(Experiment(name, params, _metrics(row), version))
     notes = [f"left out, since {reason}: {some(found)}" for reason, found in left_out.items() if found]
     return sorted(experiments, key=lambda experiment: experiment.name), notes

@@ -1,11 +1,11 @@
-"""Self-contained HTML pages: the templates of stages/templates/ filled in, pictures inside them. Text in, text out."""
+"""Pages: templates filled in, pictures inside them. Text in, text out."""
 
 import base64
 import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -19,17 +19,20 @@ class Picture(NamedTuple):
     says: str  # what it shows, for whoever does not see it
 
 
-def render(template: str, **values: Any) -> str:  # noqa: ANN401
-    """Fill in a template. Every value is escaped, and a name that the template does not get is an error."""
+def render(template: Path, **values: Any) -> str:  # noqa: ANN401
+    """Fill in a template, which may use others beside it.
+
+    In HTML every value is escaped; a name that the template does not get is an error.
+    """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        loader=FileSystemLoader(template.parent),
+        autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(values)
+    return environment.get_template(template.name).render(values)
 
 
 def data_uri(png: bytes) -> str:

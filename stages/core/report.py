@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.core.galleries import image_png, surest_mistakes
 from stages.core.images import Images
-from stages.core.pages import Picture, picture, render
+from stages.core.pages import TEMPLATES, Picture, picture, render
 
 NONE = {"limit": "none: all images", "patience": "none: no early stopping"}  # what an empty value means
 
@@ -41,7 +41,7 @@ def report(
     """
     finding, mistakes = surest_mistakes(test, predicted, confidence)
     return render(
-        "report.html",
+        TEMPLATES / "report.html",
         right=int(np.sum(predicted == test.labels)),
         total=len(test.labels),
         kept=kept,

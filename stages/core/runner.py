@@ -40,11 +40,11 @@ class Place(NamedTuple):
 class Outcome(NamedTuple):
     """What came of one experiment."""
 
-    fault: str | None  # one line, if it failed
-    metrics: dict[str, Any]  # metrics/train.json
-    read_back: int  # epochs
-    computed: int
     seconds: float
+    fault: str | None = None  # one line, if it failed
+    metrics: dict[str, Any] | None = None  # metrics/train.json, if it did not
+    read_back: int = 0  # epochs
+    computed: int = 0
 
     def in_words(self) -> str:
         """One line."""
@@ -102,12 +102,12 @@ class Runner:
             output, exit_code = self._dvc(place, name, params)
             seconds = time.perf_counter() - start
             if exit_code:
-                return Outcome(self._fault(name, output), {}, 0, 0, seconds)
+                return Outcome(seconds, self._fault(name, output))
             self._take_over(name, place.folder)
             metrics = load_json(place.folder / "metrics/train.json")
-            return Outcome(None, metrics, count(READ_BACK, output), count(COMPUTED, output), seconds)
+            return Outcome(seconds, None, metrics, count(READ_BACK, output), count(COMPUTED, output))
         except (ProjectError, OSError) as error:  # a full disk, say: the others go on
-            return Outcome(one_line(error), {}, 0, 0, time.perf_counter() - start)
+            return Outcome(time.perf_counter() - start, one_line(error))
         finally:
             self.places.put(place)
 
@@ -144,12 +144,12 @@ class Runner:
 
 
 def fault(output: str) -> str:
-    """The line that says why an experiment failed: the stage's, or else DVC's."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    theirs = [line for line in lines if line.startswith("ERROR: ")]
-    ours = lines[: lines.index(theirs[0])] if theirs else lines
-    said = ours[-1] if ours and "failed to reproduce" in (theirs or [""])[0] else (theirs or lines or ["no output"])[0]
-    return said.removeprefix("ERROR: ").removesuffix(f"; {BACK}")
+    """The line that says why an experiment failed: the stage's, which stands before DVC's first error, or that one."""
+    lines = ["no output", *(line.strip() for line in output.splitlines() if line.strip())]
+    at = next((number for number, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines) - 1)
+    if "failed to reproduce" in lines[at]:
+        at -= 1
+    return lines[at].removeprefix("ERROR: ").removesuffix(f"; {BACK}")
 
 
 def count(pattern: re.Pattern, output: str) -> int:

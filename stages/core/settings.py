@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from stages.core.errors import UserError
-from stages.core.experiments import Experiment, some
+from stages.core.experiments import Experiment, Version, is_current, some
 from stages.core.params import Params
 
 
@@ -31,19 +31,15 @@ class Setting(NamedTuple):
             ) from None
 
 
-def one_version(experiments: list[Experiment], current: dict[str, str | None]) -> tuple[list[Experiment], list[str]]:
+def one_version(experiments: list[Experiment], current: Version) -> tuple[list[Experiment], list[str]]:
     """Those of the current code, data and environment, or else of which there are most; and what is said of the others.
 
     Args:
         experiments: at least one.
         current: the version that one would have now, but for the graphics card.
     """
-
-    def how_near(version: tuple, count: int) -> tuple[bool, int]:
-        return dict(version) | {"gpu": None} == current | {"gpu": None}, count
-
     versions = Counter(tuple(experiment.version.items()) for experiment in experiments)
-    chosen = dict(max(versions, key=lambda version: how_near(version, versions[version])))
+    chosen = dict(max(versions, key=lambda version: (is_current(dict(version), current), versions[version])))
     others = [experiment for experiment in experiments if experiment.version != chosen]
     if not others:
         return experiments, []
