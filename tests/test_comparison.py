@@ -193,6 +193,12 @@ def test_a_baseline_that_is_not_there_or_wrong_is_refused():
             wanted_baseline(wrong, COMMITTED)
 
 
+@pytest.mark.parametrize(("rate", "label"), [(0.3, "all as committed"), (0.5, "dropout 0.5")])
+def test_a_setting_alone_is_told_by_what_is_not_as_committed(rate, label):
+    table = compare_settings(sweep({rate: 0}), "validation.loss", COMMITTED, None)
+    assert words(table) == {label: "baseline"}
+
+
 def test_a_metric_that_not_all_have_is_refused():
     first, *others = sweep({0.3: 0})
     experiments = [first._replace(metrics=first.metrics | {"stopped_epoch": 3.0}), *others]

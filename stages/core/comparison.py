@@ -27,7 +27,7 @@ class Table(NamedTuple):
     """Settings beside a baseline."""
 
     metric: str
-    names: list[str]  # the parameters in which the settings differ
+    names: list[str]  # the parameters in which the settings differ; of one alone, from the committed ones
     baseline: Row
     rows: list[Row]  # the baseline among them; by the parameters
     notes: list[str]  # what was left out, and what is missing
@@ -70,7 +70,13 @@ def compare_settings(
         left = [in_words(params, DataParams.model_fields) for params in groups if params not in same_images]
         notes.append(f"left out, since of other images than the baseline: {some(left)}")
     ordered = sorted(same_images.values(), key=lambda setting: [_order(value) for _, value in setting.params])
-    names = [name for name in Params.model_fields if len({getattr(setting.params, name) for setting in ordered}) > 1]
+    # One setting alone is told by what it has otherwise than the committed one.
+    others = [setting.params for setting in ordered[1:]] or [committed.model_copy(update={"seed": 0})]
+    names = [
+        name
+        for name in Params.model_fields
+        if {getattr(of, name) for of in others} != {getattr(ordered[0].params, name)}
+    ]
 
     values = {setting.params: setting.values(metric) for setting in ordered}
     beside = values[baseline.params]
