@@ -42,6 +42,10 @@ def test_the_map_hatches_what_is_not_shown_and_frames_the_baseline(grid):
     drawn = axes.images[0].get_array()
     assert drawn.shape == (2, 3)
     assert drawn.mask[1, 2]  # dropout 0.3 with patience 9 was not run
+    assert [text.get_position() for text in axes.texts if text.get_text() == "not run"] == [(2, 1)]
+    shades = axes.images[0].cmap(axes.images[0].norm(drawn)).sum(axis=-1)
+    darkest = np.unravel_index(np.argmin(np.where(drawn.mask, np.inf, shades)), drawn.shape)
+    assert darkest == (0, 2)  # the lowest loss
     hatched = [patch.get_xy() for patch in axes.patches if patch.get_hatch()]
     assert sorted(hatched) == [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5)]
     assert [patch.get_xy() for patch in axes.patches if not patch.get_hatch()] == [(-0.48, 0.54)]

@@ -81,6 +81,7 @@ def test_eight_seeds_cannot_show_one_of_eight_differences_whatever_its_size():
         assert found.adjusted_p == found.smallest_p == 0.0625
         assert verdict(found, "less", "more") == "too few seeds to tell (it would take about 9 seeds)"
     assert seeds_for(8) == 9
+    assert seeds_to_show(Spread(8, 100, 1, 99, 101), 8) == 9  # however large
     assert [seeds_for(count) for count in (1, 6, 7, 12, 13)] == [6, 8, 9, 9, 10]
 
 

@@ -40,7 +40,7 @@ def small(folder: Path, **changes) -> None:
     design = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
     for training in design["trainings"].values():
         training["epochs"] = -(-training["epochs"] // 4)
-    design["shared"]["learning_rate"] = 0.01  # so that something happens in five epochs
+    design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
     (folder / "study/trainings.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
 
 
@@ -85,6 +85,7 @@ def test_a_row_is_what_the_pipeline_gives_with_the_same_parameters(study):
     )
     trained, evaluated = read_json("metrics/train.json"), read_json("metrics/evaluation.json")
     assert (row["epochs"], row["kept_epoch"]) == (trained["epochs"], trained["best_epoch"])
+    assert row["kept_epoch"] < row["epochs"]
     assert row["val_loss"] == evaluated["validation"]["loss"]
     assert row["test_accuracy"] == evaluated["test"]["accuracy"]
 

@@ -91,7 +91,9 @@ def test_what_is_named_twice_runs_once():
 
 
 def test_values_are_written_as_dvc_takes_them():
-    assert [written(value) for value in (None, True, 0.5, "adam", 1e-05)] == ["null", "true", "0.5", "adam", "1e-05"]
+    assert [written(value) for value in (None, True, 0.5, 0.0, "adam", 1e-05, 0.123456789)] == [
+        "null", "true", "0.5", "0", "adam", "1e-05", "0.123456789",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
