@@ -112,3 +112,12 @@ def test_equal_figures_give_equal_bytes_whatever_the_users_style(tmp_path: Path)
     save_png(curves(HISTORY, 2, 3), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert mpl.rcParams["font.size"] == STYLE["font.size"]
+
+
+def test_a_confusion_matrix_of_many_classes_grows_and_shortens_their_names():
+    classes = [f"number {number} of forty classes" for number in range(40)]
+    figure = confusion(np.arange(40), np.roll(np.arange(40), 1), classes)
+    few = confusion(np.array([0, 1]), np.array([0, 1]), ["a", "b"])
+    assert figure.get_size_inches()[0] == pytest.approx(few.get_size_inches()[0] * 40 / 18)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][7] == "number 7 … classes"
+    assert all(len(line) < 90 for line in figure.get_suptitle().splitlines())

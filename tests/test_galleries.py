@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from stages.core.galleries import examples, image_png, worst_mistakes
+from stages.core.galleries import examples, image_png, shades, worst_mistakes
 from stages.core.images import Images
 from stages.core.style import use_style
 
 LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
+HOW = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 TEST = Images(
     np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * np.ones((1, 2, 2), np.uint8), LABELS, np.array(["a", "b", "c"])
 )
@@ -62,10 +63,10 @@ def test_examples_are_the_first_of_each_class_and_the_wrong_ones_are_framed_and_
 
 def test_an_image_by_itself_is_dark_on_white_a_dot_a_pixel_as_in_the_galleries():
     image = np.array([[0, 100, 255]], np.uint8)
-    red, green, blue, _ = np.moveaxis(imread(BytesIO(image_png(image))), -1, 0)
+    red, green, blue, _ = np.moveaxis(imread(BytesIO(image_png(image, HOW))), -1, 0)
     for colour in (red, green, blue):
         np.testing.assert_allclose(colour, 1 - image / 255, atol=0.005)
-    assert b"Software" not in image_png(image)
+    assert b"Software" not in image_png(image, HOW)
 
 
 def test_images_keep_their_proportions():
@@ -84,3 +85,27 @@ def test_a_name_is_no_formula(tmp_path):
 def test_a_class_without_a_test_image_keeps_its_row():
     figure = examples(Images(TEST.images, LABELS, np.array(["a", "b", "c", "d"])), LABELS)
     assert written(figure)[-1] == "d\nno test image"
+
+
+@pytest.mark.parametrize(("ground", "shown"), [(0, "gray_r"), (255, "gray"), (120, "gray")])
+def test_grey_images_on_black_are_shown_dark_on_white_and_others_as_they_are(ground: int, shown: str):
+    images = np.full((3, 4, 4), ground, np.uint8)
+    images[:, 1:3, 1:3] = 200
+    data = Images(images, np.array([0, 1, 2]), TEST.classes)
+    assert shades(data)["cmap"] == shown
+    for figure in (worst_mistakes(data, np.array([1, 2, 0]), np.ones(3)), examples(data, np.array([0, 1, 2]))):
+        assert {image.get_cmap().name for image in figure.axes[0].images} == {shown}
+
+
+def test_images_in_colour_are_shown_in_their_colours():
+    red = np.tile(np.array([255, 0, 0], np.uint8), (3, 4, 4, 1))
+    data = Images(red, np.array([0, 1, 2]), TEST.classes)
+    for figure in (worst_mistakes(data, np.array([1, 2, 0]), np.ones(3)), examples(data, np.array([0, 1, 2]))):
+        np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), red[0])
+    np.testing.assert_allclose(imread(BytesIO(image_png(red[0], shades(data))))[..., :3], red[0] / 255)
+
+
+def test_a_name_without_room_keeps_both_of_its_ends():
+    data = Images(TEST.images, LABELS, np.array(["Ankle boot", "a class with a rather long name", "c"]))
+    assert written(examples(data, LABELS, columns=1))[1].startswith("a class w…ong name\n")
+    assert written(examples(data, LABELS, columns=1))[0].startswith("Ankle boot\n")

@@ -8,6 +8,7 @@ import pytest
 
 from stages.core import pages
 from stages.core.galleries import image_png
+from tests.test_galleries import HOW
 
 
 def test_a_value_is_text_wherever_it_stands(tmp_path):
@@ -35,7 +36,7 @@ def test_lines_that_only_say_what_to_do_leave_none(tmp_path):
 
 
 def test_a_picture_is_its_own_file_with_its_size():
-    png = image_png(np.zeros((2, 3), np.uint8))
+    png = image_png(np.zeros((2, 3), np.uint8), HOW)
     made = pages.picture(png, "nothing")
     assert (made.width, made.height, made.says) == (3, 2, "nothing")
     kind, contents = made.src.split(",")

@@ -9,7 +9,10 @@ from matplotlib.patches import Rectangle
 
 from stages.core.calibration import ReliabilityBin, expected_calibration_error
 from stages.core.ending import how_it_ended
-from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG
+from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
+
+LINE = 85  # letters of a title
+ROOM = 18  # classes in a confusion matrix of a README's width: more make it larger
 
 
 def curves(history: dict[str, np.ndarray], best_epoch: int, stopped_epoch: int | None) -> Figure:
@@ -55,19 +58,22 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     wrong = counts * (1 - np.eye(len(classes), dtype=int))
     worst = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
     worst = [cell for cell in worst if wrong[cell]]
-    mistakes = [f"{classes[i]} for {classes[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
+    names = [shortened(name) for name in classes]
+    mistakes = [f"{names[i]} for {names[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
     finding = f"{np.trace(counts):,} of {counts.sum():,} test images classified correctly"
     if mistakes:
-        finding += f"; most often mistaken:\n{', '.join(mistakes)}"
+        between = ", " if sum(map(len, mistakes)) < LINE else ",\n"
+        finding += f"; most often mistaken:\n{between.join(mistakes)}"
 
-    figure = Figure(figsize=(WIDTH, 7.6), layout="constrained")
+    scale = max(1, len(classes) / ROOM)
+    figure = Figure(figsize=(WIDTH * scale, 7.6 * scale), layout="constrained")
     figure.suptitle(finding)
     axes = figure.subplots()
     image = axes.imshow(share, cmap=SHARES, vmin=0, vmax=1)
     axes.grid(visible=False)
     axes.set(xlabel="predicted class", ylabel="true class")
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(classes)), names)
     for (i, j), count in np.ndenumerate(counts):
         if count:
             axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")

@@ -1,7 +1,7 @@
 """Galleries of test images: the mistakes that the model is surest of, and the first images of each class."""
 
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
 from stages.core.images import Images
-from stages.core.style import WIDTH, WRONG
+from stages.core.style import WIDTH, WRONG, shortened
 
 # Inches. The images are four and two dots a pixel at Fashion-MNIST's size, so that no pixel is wider than another.
 TITLE = 0.7
@@ -18,9 +18,6 @@ LARGE, SMALL = 1.12, 0.56
 LINE = 0.17  # of a caption
 SPACE = 0.11  # between a caption and the next image
 NAMES = 1.5  # room for the names of the classes
-
-# Dark on white; 0 to 255, not the image's own extremes: a faint one looks faint.
-GREY = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 
 
 class Mistake(NamedTuple):
@@ -33,7 +30,7 @@ class Mistake(NamedTuple):
 
     def lines(self) -> tuple[str, str]:
         """What stands below it."""
-        return f"{self.said}? {self.sure}", f"truth: {self.truth}"
+        return f"{shortened(self.said)}? {self.sure}", f"truth: {shortened(self.truth)}"
 
 
 def surest_mistakes(
@@ -75,11 +72,12 @@ def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, 
     """
     finding, mistakes = surest_mistakes(test, predicted, confidence, side * side)
     rows, row_height = -(-len(mistakes) // side), LARGE + 2 * LINE + SPACE
+    how = shades(test)
     figure, axes = _paper(finding, TITLE + rows * row_height)
     for number, mistake in enumerate(mistakes):
         row, column = divmod(number, side)
         centre, top = WIDTH / side * (column + 0.5), TITLE + row * row_height
-        _draw(axes, test.images[mistake.index], centre, top, LARGE)
+        _draw(axes, test.images[mistake.index], how, (centre, top), LARGE)
         answer, truth = mistake.lines()
         _write(axes, answer, centre, top + LARGE, weight="bold")
         _write(axes, truth, centre, top + LARGE + LINE)
@@ -98,29 +96,40 @@ def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
     members = [np.flatnonzero(test.labels == number) for number in range(len(test.classes))]
     shown = np.concatenate([indices[:columns] for indices in members])
     finding = f"{np.sum(~right[shown])} of these {len(shown)} test images misclassified (framed)"
-    row_height = SMALL + LINE + SPACE
+    row_height, how = SMALL + LINE + SPACE, shades(test)
     figure, axes = _paper(finding, TITLE + len(members) * row_height)
     for row, (name, indices) in enumerate(zip(test.classes, members, strict=True)):
         top = TITLE + row * row_height
         share = f"{right[indices].sum():,} of {len(indices):,} right" if len(indices) else "no test image"
-        axes.text(NAMES, top + SMALL / 2, f"{name}\n{share}", ha="right", va="center", fontsize=9)
+        axes.text(NAMES, top + SMALL / 2, f"{shortened(name)}\n{share}", ha="right", va="center", fontsize=9)
         for column, index in enumerate(indices[:columns]):
             centre = NAMES + (WIDTH - NAMES) / columns * (column + 0.5)
-            _draw(axes, test.images[index], centre, top, SMALL)
+            _draw(axes, test.images[index], how, (centre, top), SMALL)
             if not right[index]:
                 axes.add_patch(Rectangle((centre - SMALL / 2, top), SMALL, SMALL, **WRONG))
-                _write(axes, f"{test.classes[predicted[index]]}?", centre, top + SMALL)
+                _write(axes, f"{shortened(test.classes[predicted[index]])}?", centre, top + SMALL)
     return figure
 
 
-def image_png(image: np.ndarray) -> bytes:
+def shades(data: Images) -> dict[str, Any]:
+    """How Matplotlib is to show these images where they are grey: light on black (as Fashion-MNIST) as dark on white.
+
+    From 0 to 255, not between an image's own extremes: a faint one looks faint.
+    """
+    border = [data.images[:, edge] for edge in (0, -1)] + [data.images[:, :, edge] for edge in (0, -1)]
+    on_black = np.median(np.concatenate(border, axis=None)) < 32
+    return {"cmap": "gray_r" if on_black else "gray", "vmin": 0, "vmax": 255}
+
+
+def image_png(image: np.ndarray, how: dict[str, Any]) -> bytes:
     """One image as a PNG file, a dot a pixel.
 
     Args:
-        image: uint8 [height, width].
+        image: uint8 [height, width] or [height, width, 3].
+        how: what `shades` says.
     """
     file = BytesIO()
-    imsave(file, image, **GREY, format="png", metadata={"Software": None})
+    imsave(file, image, **how, format="png", metadata={"Software": None})
     return file.getvalue()
 
 
@@ -137,11 +146,12 @@ def _paper(title: str, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw(axes: Axes, image: np.ndarray, centre: float, top: float, size: float) -> None:
-    height, width = np.array(image.shape) * size / max(image.shape)
+def _draw(axes: Axes, image: np.ndarray, how: dict[str, Any], at: tuple[float, float], size: float) -> None:
+    centre, top = at
+    height, width = np.array(image.shape[:2]) * size / max(image.shape[:2])
     middle = top + size / 2
     extent = (centre - width / 2, centre + width / 2, middle + height / 2, middle - height / 2)
-    axes.imshow(image, **GREY, extent=extent, aspect="auto", interpolation="nearest")
+    axes.imshow(image, **how, extent=extent, aspect="auto", interpolation="nearest")
 
 
 def _write(axes: Axes, text: str, centre: float, top: float, weight: str = "normal") -> None:

@@ -14,7 +14,7 @@ from stages.core.artifacts import unusable
 class Images(NamedTuple):
     """Labelled images, and the names of the classes."""
 
-    images: np.ndarray  # uint8 [n, height, width], raw pixels, 0..255
+    images: np.ndarray  # uint8 [n, height, width], in colour [n, height, width, 3]; raw pixels, 0..255
     labels: np.ndarray  # uint8 [n], positions in `classes`
     classes: np.ndarray  # str [number of classes]
 
@@ -26,8 +26,8 @@ def check_images(data: Images) -> Images:
         ValueError: no images, not one label an image, or a label without a class.
     """
     images, labels, classes = data
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width]")
+    if images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)) or images.dtype != np.uint8:
+        raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width] or [..., 3]")
     if labels.shape != images.shape[:1]:
         raise ValueError(f"{len(images)} images but labels {labels.shape}")
     if not images.size:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 WIDTH = 9  # inches, at 100 dots an inch: what a README shows without shrinking it
+LONGEST = 18  # letters of a class's name, below an image or beside a row
 
 # Okabe and Ito's palette: told apart by colour-blind readers; the lines differ in grey too.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
@@ -54,3 +55,9 @@ def use_style() -> None:
 def save_png(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
     figure.savefig(path, metadata={"Software": None})
+
+
+def shortened(name: str) -> str:
+    """A name, or both of its ends where it has no room."""
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}"
