@@ -40,7 +40,7 @@ def main() -> None:
     if arguments.seed is not None:
         keras.utils.set_random_seed(arguments.seed)
 
-    (train_input, train_target, _), (test_input, test_target, _) = fashion_mnist()
+    (train_input, train_target, _), (test_input, test_target, _) = fashion_mnist()[:2]
     train_scaled = train_input / 255.0
     train_scaled, val_scaled, train_target, val_target = train_test_split(
         train_scaled, train_target, test_size=0.2, random_state=42

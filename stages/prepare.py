@@ -3,28 +3,44 @@
 from pathlib import Path
 
 from stages.core.artifacts import outputs, save_json
-from stages.core.datasets import LOADERS, first, split
-from stages.core.errors import run
+from stages.core.datasets import first, load, split
+from stages.core.duplicates import also_among
+from stages.core.errors import UserError, run
 from stages.core.images import save_images
-from stages.core.params import read_params
+from stages.core.params import PARAMS_FILE, read_params
 
 PREPARED = Path("data/prepared")
+NAMED = 10  # of the test images that are training images too
 
 
 def main() -> None:
     """Raw files -> data/prepared/{train,val,test}.npz, metrics/data.json."""
     params = read_params()
-    dataset = LOADERS[params.dataset]()
-    train, val = split(first(dataset.train, params.limit), params.val_size, params.split_seed)
+    dataset = load(params)
+    try:
+        params.training_images(len(dataset.train.labels))
+    except ValueError as error:
+        raise UserError(f"{PARAMS_FILE}: {error}") from None
+    for_training = first(dataset.train, params.limit)
+    train, val = split(for_training, params.val_size, params.split_seed)
     parts = {"train": train, "val": val, "test": first(dataset.test, params.limit)}
     counts = {name: len(part.labels) for name, part in parts.items()}
+    twice = also_among(parts["test"].images, for_training.images)
+    metrics = {"dataset": params.dataset, "classes": len(train.classes), **counts, "test_in_training": len(twice)}
     with outputs() as begin:
         for name, part in parts.items():
             save_images(begin(PREPARED / f"{name}.npz"), part)
-        save_json(
-            begin(Path("metrics/data.json")), {"dataset": params.dataset, "classes": len(train.classes), **counts}
-        )
+        save_json(begin(Path("metrics/data.json")), metrics | {"left_out": dataset.left_out})
     print(f"{params.dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " images")
+    if dataset.left_out:
+        print(f"left out, since they are no pictures of a class: {dataset.left_out}, named above")
+    if len(twice):
+        print(f"test images that are also among those for training, pixel for pixel: {len(twice)}")
+        if dataset.test_files:
+            for number, other in twice[:NAMED]:
+                print(f"  {dataset.test_files[number]} = {dataset.train_files[other]}")
+            if len(twice) > NAMED:
+                print("  ...")
 
 
 if __name__ == "__main__":

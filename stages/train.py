@@ -5,9 +5,9 @@ from pathlib import Path
 from stages.core.artifacts import METRICS, outputs, save_csv, save_json
 from stages.core.ending import why_it_ended
 from stages.core.environment import environment
-from stages.core.errors import run
+from stages.core.errors import UserError, run
 from stages.core.images import load_images
-from stages.core.params import read_params
+from stages.core.params import PARAMS_FILE, read_params
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -17,6 +17,10 @@ def main() -> None:
     params = read_params()
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
+    try:
+        params.check_batch(len(train.labels))
+    except ValueError as error:  # of a folder of images, which nobody counts before it is read
+        raise UserError(f"{PARAMS_FILE}: {error}") from None
 
     from stages.core.backend import gpus
     from stages.core.callbacks import StopIfUnwanted, best_epoch, checkpoint, early_stopping

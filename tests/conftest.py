@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from stages import evaluate, plot, prepare, train
 from stages.core.datasets import Dataset, fashion_mnist
@@ -63,7 +64,7 @@ def history() -> dict[str, list[float]]:
 
 
 def run_stages(folder: Path, *stages, **params) -> None:
-    write_params(folder, dataset="digits", **params)
+    write_params(folder, **{"dataset": "digits"} | params)
     for stage in stages:
         stage.main()
 
@@ -218,3 +219,11 @@ def digits_clone(reproduced_clone: Clone) -> Iterator[Clone]:
             (reproduced_clone.folder / name).touch()  # or Git may not see what DVC changed: see `make back`
     reproduced_clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
     reproduced_clone.dvc("checkout", "--quiet")
+
+
+def write_pictures(folder: Path, data: Images) -> None:
+    """Images as PNG files in a folder for each class, by their numbers."""
+    for number, (pixels, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        path = folder / str(data.classes[label]) / f"{number:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)

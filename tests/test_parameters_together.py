@@ -22,6 +22,11 @@ SEEDS = st.integers(0, 2**32 - 1)
 RIGHT = st.fixed_dictionaries(
     {
         "dataset": st.just("digits"),
+        "image_dir": st.just("data/examples"),
+        "image_size": st.integers(1, 512),
+        "color_mode": st.sampled_from(["grayscale", "rgb"]),
+        "test_size": st.floats(0, 1, exclude_min=True, exclude_max=True),
+        "skip_unreadable": st.booleans(),
         "val_size": st.floats(0, 1, exclude_min=True, exclude_max=True),
         "split_seed": SEEDS,
         "limit": st.integers(2, 200),

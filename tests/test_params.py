@@ -9,6 +9,11 @@ def test_the_committed_parameters_are_those_of_the_notes_last_training():
     params = read_params(ROOT / "params.yaml")
     assert params == Params(
         dataset="fashion_mnist",
+        image_dir="data/examples",
+        image_size=28,
+        color_mode="grayscale",
+        test_size=0.2,
+        skip_unreadable=False,
         val_size=0.2,
         split_seed=42,
         limit=None,

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from stages import check, prepare
+from stages import check, evaluate, prepare, train
+from stages.core.datasets import digits, first
+from stages.core.duplicates import also_among
 from stages.core.errors import UserError
 from stages.core.images import load_images
-from tests.conftest import read_json, run_stages, write_params
+from tests.conftest import read_json, run_stages, write_params, write_pictures
 
 
 def test_check_writes_the_same_schema_whatever_the_values(workspace):
@@ -31,7 +34,9 @@ def test_prepare_splits_and_counts(workspace):
     run_stages(workspace, prepare, val_size=0.25)
     parts = {name: load_images(Path(f"data/prepared/{name}.npz")) for name in ("train", "val", "test")}
     counts = {name: len(part.labels) for name, part in parts.items()}
-    assert read_json("metrics/data.json") == {"dataset": "digits", "classes": 10, **counts}
+    assert read_json("metrics/data.json") == {
+        "dataset": "digits", "classes": 10, **counts, "test_in_training": 0, "left_out": 0,
+    }  # fmt: skip
     assert counts["val"] == np.ceil(0.25 * (counts["train"] + counts["val"]))
     assert all(part.images.dtype == np.uint8 for part in parts.values())
 
@@ -41,4 +46,83 @@ def test_prepare_with_a_limit_makes_a_smoke_run(workspace, real_data):
     prepare.main()
     assert read_json("metrics/data.json") == {
         "dataset": "fashion_mnist", "classes": 10, "train": 80, "val": 20, "test": 100,
+        "test_in_training": 0, "left_out": 0,
     }  # fmt: skip
+
+
+OF_PICTURES = {"dataset": "images", "image_dir": "mine", "image_size": 8}
+
+
+def test_the_same_image_in_train_and_test_is_counted_and_named(workspace, capsys):
+    data = digits()
+    write_pictures(workspace / "mine/train", data.train)
+    write_pictures(workspace / "mine/test", data.test)
+    Image.fromarray(data.train.images[7]).save(
+        workspace / "mine/test/4/copy.bmp"
+    )  # of another class, in another format
+    run_stages(workspace, prepare, dataset="images", image_dir="mine", image_size=8)
+    assert read_json("metrics/data.json")["test_in_training"] == 1
+    said = capsys.readouterr().out
+    twin = f"mine/train/{data.train.labels[7]}/00007.png"
+    assert (
+        f"test images that are also among those for training, pixel for pixel: 1\n  mine/test/4/copy.bmp = {twin}\n"
+        in said
+    )
+
+
+def test_images_twice_are_found_each_with_the_first_like_it_and_not_among_themselves():
+    images = np.array([[1], [2], [2], [3]], np.uint8)
+    assert also_among(images, np.array([[4], [5]], np.uint8)) == []
+    assert also_among(images, np.array([[2], [5], [3], [2]], np.uint8)) == [(1, 0), (2, 0), (3, 2)]
+
+
+def test_a_batch_larger_than_the_training_images_of_a_folder_is_refused_before_anything_is_written(workspace):
+    write_pictures(workspace / "mine", first(digits().train, 100))
+    run_stages(workspace, prepare, **OF_PICTURES)
+    with pytest.raises(UserError, match=r"params\.yaml: batch_size: must be at most 64,"):
+        run_stages(workspace, train, **OF_PICTURES, batch_size=65)
+    assert not (workspace / "models").exists()
+
+
+def test_a_folder_too_small_to_leave_an_image_for_training_is_refused(workspace):
+    write_pictures(workspace / "mine", first(digits().train, 100))
+    with pytest.raises(UserError, match=r"params\.yaml: val_size: must leave an image for training, got 0\.999 of 80"):
+        run_stages(workspace, prepare, **OF_PICTURES, val_size=0.999)
+    assert not (workspace / "metrics").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("image_dir", "others"), ("image_size", 7), ("color_mode", "rgb"), ("test_size", 0.3), ("split_seed", 1),
+        ("val_size", 0.3), ("limit", 50), ("skip_unreadable", True),
+    ],
+)  # fmt: skip
+def test_each_parameter_of_a_folder_of_images_makes_a_difference(workspace, name, value):
+    write_pictures(workspace / "mine", first(digits().train, 100))
+    write_pictures(workspace / "others", first(digits().test, 100))
+
+    def prepared(**params) -> list[bytes]:
+        run_stages(workspace, prepare, **OF_PICTURES | params)
+        return [path.read_bytes() for path in (*workspace.glob("data/prepared/*"), *workspace.glob("metrics/*.json"))]
+
+    before = prepared()
+    if name == "skip_unreadable":
+        (workspace / "mine/3/broken.png").touch()
+        with pytest.raises(UserError, match="1 file is no picture of a class"):
+            prepared()
+    assert prepared(**{name: value}) != before
+
+
+def test_a_run_on_pictures_is_that_on_the_arrays_to_the_byte(workspace):
+    """All but what names the data set."""
+    run_stages(workspace, prepare, train, evaluate, epochs=2)
+    outputs = [*workspace.glob("data/prepared/*"), *workspace.glob("models/[!.]*"), *workspace.glob("plots/*.csv")]
+    arrays = {path: path.read_bytes() for path in [*outputs, *workspace.glob("metrics/*.json")]}
+    assert len(arrays) == 3 + 4 + 4 + 4
+    data = digits()
+    for part in ("train", "test"):
+        write_pictures(workspace / "data/images" / part, getattr(data, part))
+    run_stages(workspace, prepare, train, evaluate, epochs=2, dataset="images", image_dir="data/images", image_size=8)
+    different = {path.name for path, before in arrays.items() if path.read_bytes() != before}
+    assert different == {"data.json", "CARD.md"}

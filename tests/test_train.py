@@ -11,7 +11,7 @@ from stages.core.backend import keras
 from stages.core.evaluation import loss_and_accuracy
 from stages.core.images import load_images
 from stages.core.keras_files import make_canonical
-from stages.core.params import Params
+from stages.core.params import OF_A_FOLDER, Params
 from tests.conftest import history, read_json, run_stages
 
 
@@ -72,7 +72,7 @@ def test_each_parameter_makes_a_difference(workspace, name, value, others):
 
 
 def test_every_parameter_of_prepare_and_train_is_in_that_table():
-    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset"}
+    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset", *OF_A_FOLDER}
 
 
 def test_the_order_of_the_images_is_the_seeds(workspace, monkeypatch):

@@ -17,7 +17,19 @@ from stages.core.artifacts import LOCK
 from stages.core.errors import run
 from stages.core.store import STORE
 from tests.conftest import ROOT, run_stages, write_params
-from tests.wrong_inputs import DATA, MODELS, NOBODY, PARAMS, PREPARED, TABLES, TRAINING, mirror_files, registry, served
+from tests.wrong_inputs import (
+    DATA,
+    IMAGE_FOLDERS,
+    MODELS,
+    NOBODY,
+    PARAMS,
+    PREPARED,
+    TABLES,
+    TRAINING,
+    mirror_files,
+    registry,
+    served,
+)
 
 
 def documented() -> dict[str, tuple[str, int, str]]:
@@ -123,6 +135,13 @@ def test_wrong_data(what: str, workspace: Path, mirror, capsys):
     assert_refused(what, workspace, prepare.main, capsys)
 
 
+@pytest.mark.parametrize("what", IMAGE_FOLDERS)
+def test_wrong_folders_of_images(what: str, workspace: Path, capsys):
+    run_stages(workspace, prepare)
+    IMAGE_FOLDERS[what](workspace)
+    assert_refused(what, workspace, prepare.main, capsys)
+
+
 def test_a_redirected_download_is_followed(workspace: Path, mirror):
     served("elsewhere")(workspace)
     write_params(workspace, batch_size=8)
@@ -172,7 +191,7 @@ def test_a_loss_that_is_not_finite(what: str, complete: Path, capsys, monkeypatc
 def test_every_documented_case_is_tried_here_or_by_the_machine():
     from tests.test_machine import CASES
 
-    tried = [*PARAMS, *DATA, *MODELS, *PREPARED, *TABLES, *TRAINING, *CASES]
+    tried = [*PARAMS, *DATA, *IMAGE_FOLDERS, *MODELS, *PREPARED, *TABLES, *TRAINING, *CASES]
     assert sorted(tried) == sorted(documented())
     text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     assert f"{len(tried)} wrong inputs" in text

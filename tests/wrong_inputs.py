@@ -3,6 +3,7 @@
 import functools
 import gzip
 import hashlib
+import json
 import os
 import struct
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from stages.core.backend import keras
 from stages.core.images import Images, save_images
@@ -55,7 +57,7 @@ PARAMS = {
     "params.yaml: ten thousand brackets": write("params.yaml", "[" * 10_000),
     "params.yaml: a folder": lambda folder: ((folder / "params.yaml").unlink(), (folder / "params.yaml").mkdir()),
     "an unknown key": params(dropuot=0.3),
-    "an unknown key, nothing like it": params(colour="red"),
+    "an unknown key, nothing like it": params(sound="loud"),
     "a key that is no text": params_text("seed: 42\n\n", "seed: 42\n7: 1\n"),
     "a key missing": params_text("dropout: 0.3\n", ""),
     "two mistakes": params(dropout=2, epochs=0),
@@ -88,6 +90,11 @@ PARAMS = {
     "an unknown monitor": params(monitor="val_los"),
     "an unknown optimizer": params(optimizer="Adam"),
     "an unknown dataset": params(dataset="fashion-mnist"),
+    "image_dir: empty": params(image_dir=None),
+    "image_size 0": params(image_size=0),
+    "image_size a thousand": params(image_size=1000),
+    "color_mode: grey": params(color_mode="grey"),
+    "test_size 1": params(test_size=1),
     "restore_best_weights: text": params(restore_best_weights="sometimes"),
     "a value of a megabyte": params(dropout="x" * 1_000_000),
 }
@@ -205,6 +212,34 @@ DATA = {
 }  # fmt: skip
 
 
+def images(*odd: str, train: int = 4, **changes: object) -> Arrange:
+    """A folder of images, `mine`: two classes, some files of each, some of them odd; and the parameters to use it."""
+
+    def arrange(folder: Path) -> None:
+        for name in ("cat", "dog"):
+            (folder / "mine" / name).mkdir(parents=True)
+            for number in range(train):
+                Image.new("L", (9, 9), number).save(folder / "mine" / name / f"{number}.png")
+        for path in odd:
+            (folder / "mine" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "mine" / path).write_bytes(b"no image")
+        write_params(folder, **{"dataset": "images", "image_dir": "mine", "batch_size": 1} | changes)
+
+    return arrange
+
+
+IMAGE_FOLDERS = {
+    "image_dir: no such folder": images(image_dir="mien"),
+    "images: one class": images(image_dir="mine/cat"),
+    "images: train without test": images("train/cat/1.png"),
+    "images: a class without a file": both(images(), lambda folder: (folder / "mine/cow").mkdir()),
+    "images: files that cannot be read": images("cat/notes.txt", "dog/broken.png", "labels.csv"),
+    "images: none of a class can be read": images("cow/1.png", "cow/2.png", skip_unreadable=True),
+    "images: too few to split off test images": images(train=1),
+    "images: too few to leave one for training": images(val_size=0.9),
+}
+
+
 def params_like(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
@@ -255,6 +290,12 @@ def one_array(folder: Path) -> None:
         np.save(file, np.zeros(3))
 
 
+def counts(**changes: object) -> Arrange:
+    """metrics/data.json with some other figures."""
+    of_digits = {"dataset": "digits", "classes": 10, "train": 9, "val": 9, "test": 360}
+    return write("metrics/data.json", json.dumps(of_digits | {"test_in_training": 0, "left_out": 0} | changes))
+
+
 MODELS = {
     "the model absent": lambda folder: (folder / BEST).unlink(),
     "the model: a folder": lambda folder: become_a_folder(folder / BEST),
@@ -295,10 +336,8 @@ TABLES = {
     "predictions: no such class": lambda folder: (folder / "plots/predictions.csv").write_text(
         (folder / "plots/predictions.csv").read_text().replace(",3,", ",three,")),
     "scores of other classes": write("plots/per_class.csv", "class,precision,recall,f1,support\n3,1,1,1,9\n"),
-    "counts of other images": write(
-        "metrics/data.json", '{"dataset": "digits", "classes": 10, "train": 9, "val": 9, "test": 9}'),
-    "counts: text for a number": write(
-        "metrics/data.json", '{"dataset": "digits", "classes": 10, "train": "9", "val": 9, "test": 360}'),
+    "counts of other images": counts(test=9),
+    "counts: text for a number": counts(train="9"),
     "counts absent": lambda folder: (folder / "metrics/data.json").unlink(),
     "measurements absent": lambda folder: (folder / "metrics/evaluation.json").unlink(),
     "measurements: no loss on test images": write(

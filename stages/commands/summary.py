@@ -26,8 +26,6 @@ SEEDS = """
 One seed each. A small difference can be the seed's alone: README.md says how far
 ten seeds lie apart, and `make compare` tells luck from more."""
 
-IMAGES_ARE_OF = ("dataset", "limit", "split_seed", "val_size")  # the parameters that choose them
-
 
 def _current(name: str) -> dict[str, Any]:
     return load_json(Path(f"metrics/{name}.json"))
@@ -45,7 +43,7 @@ def _committed(name: str) -> dict[str, Any]:
 def other_images(params: Params) -> str | None:
     """One line if the committed results are of other images than the current ones, else None."""
     there = yaml.safe_load(_in_last_commit("params.yaml") or "null") or {}
-    different = [name for name in IMAGES_ARE_OF if name in there and there[name] != getattr(params, name)]
+    different = [name for name, value in params.of_images().items() if name in there and there[name] != value]
     if "dataset" in different:
         return (
             f"These are results on {params.dataset}, the committed ones are on {there['dataset']}. "

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dvc.repo import Repo
+
 from stages.core.errors import ProjectError, one_line
 from stages.core.fetch import raw_folders, read_registry
 
@@ -21,7 +23,7 @@ def git(*arguments: str) -> str:
     return done.stdout
 
 
-def clone(folder: Path, cache: Path) -> dict[str, str]:
+def clone(folder: Path, cache: Path | str) -> dict[str, str]:
     """Clone the last commit of this checkout into an empty folder.
 
     Args:
@@ -30,15 +32,29 @@ def clone(folder: Path, cache: Path) -> dict[str, str]:
 
     Returns:
         The environment for commands that run in the clone: this Python's, and with this checkout's raw files.
+
+    Raises:
+        ProjectError: Git cannot clone, or what was given to DVC (`dvc add`) is not in its cache.
     """
     # Who commits may be said in this repository alone, and DVC commits its experiments.
     identity = {key: git("config", "--default", "", "--get", key).strip() for key in ("user.name", "user.email")}
     known = [f"--config={key}={value}" for key, value in identity.items() if value]
     git("clone", "--quiet", *known, str(Path.cwd()), str(folder))
-    (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if sources := git("ls-files", "-z", "*.dvc").split("\0")[:-1]:  # folders of images, say: DVC has them, Git has not
+        with Repo() as repo:
+            _use_cache(folder, repo.cache.local_cache_dir)
+        command = [sys.executable, "-m", "dvc", "checkout", "--quiet", *sources]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ProjectError(f"dvc checkout {', '.join(sources)}: {one_line(done.stderr)}")
+    _use_cache(folder, cache)
     names = [file.name for _, file in read_registry().files]
     if here := next((place for place in raw_folders() if all((place / name).is_file() for name in names)), None):
         environment["FASHION_MNIST_DIR"] = str(here.resolve())
     return environment
+
+
+def _use_cache(folder: Path, cache: Path | str) -> None:
+    (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")

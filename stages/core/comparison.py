@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.core.errors import UserError
 from stages.core.experiments import Experiment, Version, some
-from stages.core.params import DataParams, Params, in_words
+from stages.core.params import Params, in_words
 from stages.core.settings import Setting, one_version, settings
 from stages.core.statistics import Comparison, Spread, compare, spread, verdict
 
@@ -62,12 +62,10 @@ def compare_settings(
     notes += more
     baseline = _baseline(groups, committed, wanted)
     same_images = {
-        params: setting
-        for params, setting in groups.items()
-        if all(getattr(params, name) == getattr(baseline.params, name) for name in DataParams.model_fields)
+        params: setting for params, setting in groups.items() if params.of_images() == baseline.params.of_images()
     }
     if len(same_images) < len(groups):
-        left = [in_words(params, DataParams.model_fields) for params in groups if params not in same_images]
+        left = [in_words(params, params.of_images()) for params in groups if params not in same_images]
         notes.append(f"left out, since of other images than the baseline: {some(left)}")
     ordered = sorted(same_images.values(), key=lambda setting: [_order(value) for _, value in setting.params])
     # One setting alone is told by what it has otherwise than the committed one.

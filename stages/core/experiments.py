@@ -1,6 +1,5 @@
 """DVC's experiments, read: those known to have succeeded, with their parameters, metrics and what computed them."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Any, NamedTuple
 
 import dvc.api
 import yaml
+from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from pydantic import ValidationError
 
 from stages.core.clones import git
@@ -22,7 +23,6 @@ from stages.core.yaml_files import checked
 REFERENCE = re.compile(r"refs/exps/(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{38})/(?P<name>[^/]+)")
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that decide what the metrics are
-OUTPUTS = ("outs", "metrics", "plots")
 ENVIRONMENT = (*environment(), "gpu")  # what metrics/environment.json says
 
 
@@ -61,12 +61,20 @@ def _is_whole(lock: dict[str, Any]) -> bool:
 
 
 def current_version(root: Path) -> Version:
-    """The version of an experiment run in this checkout now, but for the graphics card, which is not looked for."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    entries = [entry for stage in stages.values() for kind in OUTPUTS for entry in stage.get(kind, [])]
-    made = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-    files = _sources({dep for name in MEASURING for dep in stages[name]["deps"]}, made)
-    md5 = {path: hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest() for path in files}
+    """The version of an experiment run in this checkout now, but for the graphics card, which is not looked for.
+
+    Raises:
+        ProjectError: a source is not there, or DVC cannot read its own files.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            stages = [stage for stage in repo.index.stages if stage.path_in_repo == "dvc.yaml"]
+            made = [out.def_path for stage in stages for out in stage.outs]
+            deps = [dep for stage in stages if stage.name in MEASURING for dep in stage.deps]
+            read = {dep.def_path: dep for dep in deps if not isinstance(dep, ParamsDependency)}
+            md5 = {path: read[path].get_hash().value for path in _sources(read, made)}
+    except (DvcException, FileNotFoundError) as error:
+        raise ProjectError(f"dvc: {one_line(error)}") from error
     return md5 | dict.fromkeys(ENVIRONMENT) | environment()
 
 

@@ -12,9 +12,11 @@ from stages.core.yaml_files import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 
-# How many images each data set has for training and validation. Here, so that `check` can refuse what will not fit
-# together without loading any; a test holds it against the data.
+# How many images a data set has for training and validation, where that is known beforehand: so that `check` can refuse
+# what will not fit together without loading any. A test holds it against the data.
 IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
+
+OF_A_FOLDER = ("image_dir", "image_size", "color_mode", "test_size", "skip_unreadable")  # of dataset: images alone
 
 
 def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
@@ -39,10 +41,24 @@ class _Checked(BaseModel):
 class DataParams(_Checked):
     """The knobs that decide which images there are."""
 
-    dataset: Literal["fashion_mnist", "digits"]
+    dataset: Literal["fashion_mnist", "digits", "images"]
+    image_dir: Annotated[str, Field(min_length=1)]
+    image_size: Annotated[Integer, Field(ge=1, le=512)]
+    color_mode: Literal["grayscale", "rgb"]
+    test_size: Annotated[Number, Field(gt=0, lt=1)]
+    skip_unreadable: StrictBool
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
     limit: Annotated[Integer, Field(ge=2)] | None
+
+    def used(self) -> dict[str, Any]:
+        """The parameters and their values, but for those that this data set does not look at."""
+        values = self.model_dump()
+        return {name: value for name, value in values.items() if self.dataset == "images" or name not in OF_A_FOLDER}
+
+    def of_images(self) -> dict[str, Any]:
+        """Those of them that decide which images there are."""
+        return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
 
 
 class TrainingParams(_Checked):
@@ -69,16 +85,33 @@ class Params(TrainingParams, DataParams):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        images = min(self.limit or math.inf, IMAGES[self.dataset])
+        if known := IMAGES.get(self.dataset):
+            self.check_batch(self.training_images(known))
+        return self
+
+    def training_images(self, images: int) -> int:
+        """How many are left for training of so many for training and validation.
+
+        Raises:
+            ValueError: none.
+        """
+        images = min(self.limit or math.inf, images)
         training = images - math.ceil(self.val_size * images)  # scikit-learn's rounding
         if not training:
             raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
+        return training
+
+    def check_batch(self, training: int) -> None:
+        """Whether so many training images fill a batch.
+
+        Raises:
+            ValueError: they do not.
+        """
         if self.batch_size > training:
             raise ValueError(
                 f"batch_size: must be at most {training}, the training images that dataset, limit and val_size "
                 f"leave, got {self.batch_size}"
             )
-        return self
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

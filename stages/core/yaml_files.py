@@ -19,6 +19,7 @@ WRONG_KIND = {
     **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
     "int_parsing_size": "must be a smaller whole number",
     "bool_type": "must be true or false",
+    "string_type": "must be text",
 }
 WORDS = {r"^\w+ should": "must", "greater than or equal to": "at least", "less than or equal to": "at most"}
 

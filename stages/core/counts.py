@@ -1,0 +1,24 @@
+"""What metrics/data.json says of the data, held against the test images."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.core.artifacts import load_json, unusable
+from stages.core.images import Images
+
+DATA = Path("metrics/data.json")
+COUNTS = ("classes", "train", "val", "test", "test_in_training", "left_out")
+
+
+def counted(test: Images) -> dict[str, Any]:
+    """The name of the data set, and how many there are of its classes, its images, and of what is odd about them.
+
+    Raises:
+        UserError: metrics/data.json is of other images.
+    """
+    data = load_json(DATA, "dataset", *COUNTS)
+    if (data["classes"], data["test"]) != (len(test.classes), len(test.labels)):
+        raise unusable(DATA, "its images are not those of data/prepared/test.npz")
+    if wrong := [name for name in COUNTS if not isinstance(data[name], int)]:
+        raise unusable(DATA, f"{wrong[0]} is no number: {data[wrong[0]]!r}")
+    return data

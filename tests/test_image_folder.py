@@ -1,0 +1,94 @@
+"""What a folder of pictures holds: classes, files, their order, and what makes it no such folder."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.core.errors import UserError
+from stages.core.image_folder import list_images
+
+
+def make(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            path.mkdir()
+        else:
+            path.touch()
+    return folder
+
+
+def test_classes_are_folders_in_sorted_order_and_files_are_ordered_by_name_before_class(tmp_path: Path):
+    make(tmp_path, "cat/2.png", "cat/1.png", "Dog/1.png", "Dog/3.jpg", "Dog/deep/0.png", ".DS_Store", "cat/.hidden")
+    found = list_images(tmp_path)
+    assert found.classes == ["Dog", "cat"]
+    files, labels = found.parts[""]
+    assert [path.relative_to(tmp_path).as_posix() for path in files] == [
+        "Dog/1.png", "cat/1.png", "cat/2.png", "Dog/3.jpg", "Dog/deep/0.png",
+    ]  # fmt: skip
+    assert labels == [0, 1, 1, 0, 0]
+    assert found.strays == []
+
+
+def test_train_and_test_folders_are_the_parts(tmp_path: Path):
+    make(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png", "test/b/5.png")
+    found = list_images(tmp_path)
+    assert {name: len(part.files) for name, part in found.parts.items()} == {"train": 2, "test": 3}
+
+
+def test_files_beside_the_classes_are_found_so_that_they_can_be_named(tmp_path: Path):
+    make(tmp_path / "one", "a/1.png", "b/1.png", "labels.csv")
+    assert [path.name for path in list_images(tmp_path / "one").strays] == ["labels.csv"]
+    make(tmp_path / "two", "x", "train/a/1", "train/b/1", "train/y", "test/a/1", "test/b/1", "test/z")
+    assert [path.name for path in list_images(tmp_path / "two").strays] == ["x", "y", "z"]
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path):
+    make(tmp_path / "images", "a/1.png", "b/1.png")
+    make(tmp_path / "elsewhere", "2.png", "deep/3.png")
+    (tmp_path / "images/a/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/deep/back").symlink_to(tmp_path / "images/a")
+    (tmp_path / "images/b/broken").symlink_to(tmp_path / "nothing")
+    files, _ = list_images(tmp_path / "images").parts[""]
+    names = [path.relative_to(tmp_path / "images").as_posix() for path in files]
+    assert names == ["a/1.png", "b/1.png", "b/broken", "a/more/2.png", "a/more/deep/3.png"]
+
+
+def test_a_folder_that_cannot_be_read_is_there_to_be_named(tmp_path: Path, monkeypatch):
+    make(tmp_path, "a/1.png", "a/locked/2.png", "b/1.png")
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert tmp_path / "a/locked" in list_images(tmp_path).parts[""].files
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ((), "must hold 2 to 256 folders, one for each class, got 0"),
+        (("a/1",), "must hold 2 to 256 folders, one for each class, got 1"),
+        (("1", "2"), "must hold 2 to 256 folders, one for each class, got 0"),
+        (tuple(f"{number}/1" for number in range(257)), "must hold 2 to 256 folders, one for each class, got 257"),
+        (("a/1", "b/"), "no picture"),
+        (("train/a/1", "train/b/1"), "train and test are the names of its two parts, and only train is there"),
+        (("bus/1", "car/1", "test/1"), "train and test are the names of its two parts, and only test is there"),
+        (
+            ("train/a/1", "test/a/1", "val/a/1"),
+            "beside train and test .* no other folder, got test, train, val",
+        ),
+        (("train/a/1", "train/b/1", "test/a/1", "test/c/1"), "train and test must hold the same classes, .* b, c"),
+        (("train/a/1", "train/b/1", "test/a/1", "test/b/"), "no picture"),
+        (("a/1", "b\n/1"), r"a class must have a printable name, got 'b\\n'"),
+    ],
+)
+def test_what_is_no_folder_of_classes_is_refused(tmp_path: Path, names: tuple[str, ...], reason: str):
+    with pytest.raises(UserError, match=rf"^{re.escape(str(tmp_path))}[^:]*: {reason}$"):
+        list_images(make(tmp_path, *names))
