@@ -1,9 +1,11 @@
-"""Measure the kept model on validation and test images, and check that saving and loading lost nothing."""
+"""Measure the kept model on validation and test images, check that saving and loading lost nothing, write its card."""
 
 from pathlib import Path
 
-from stages.core.artifacts import outputs, save_csv, save_json
+from stages.core.artifacts import load_json, outputs, save_csv, save_json
 from stages.core.calibration import expected_calibration_error, reliability
+from stages.core.card import card
+from stages.core.counts import counted
 from stages.core.errors import run
 from stages.core.images import load_images
 from stages.core.metrics import ClassScores, macro_f1, per_class
@@ -11,10 +13,13 @@ from stages.core.params import read_params
 
 
 def main() -> None:
-    """models/, data/prepared/{val,test}.npz -> metrics/evaluation.json, tables in plots/."""
+    """models/, data/prepared/{val,test}.npz, metrics/ -> metrics/evaluation.json, tables in plots/, models/CARD.md."""
     params = read_params()
+    train = load_json(Path("metrics/train.json"), "epochs", "best_epoch")
+    environment = load_json(Path("metrics/environment.json"))
     val = load_images(Path("data/prepared/val.npz"))
     test = load_images(Path("data/prepared/test.npz"))
+    data = counted(test)
     names = test.classes.tolist()
 
     from stages.core.evaluation import check_saved_models, load_model, load_weights, loss_and_accuracy, predict
@@ -52,12 +57,23 @@ def main() -> None:
         [names[label], names[guess], confidence]
         for label, guess, confidence in zip(test.labels, predicted, probabilities.max(axis=-1), strict=True)
     )
+    text = card(
+        names,
+        test.images.shape[1:],
+        evaluation,
+        bins,
+        params=params.used(),
+        data=data,
+        train=train,
+        environment=environment,
+    )
     by_class = ([name, *score] for name, score in scores.items())
     with outputs() as begin:
         save_json(begin(Path("metrics/evaluation.json")), evaluation)
         save_csv(begin(Path("plots/predictions.csv")), ["actual", "predicted", "confidence"], guesses)
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)
         save_csv(begin(Path("plots/reliability.csv")), bins[0]._fields, bins)
+        begin(Path("models/CARD.md")).write_text(text, encoding="utf-8")
     for part in ("validation", "test"):
         print(f"{part}: loss {evaluation[part]['loss']:.4f}, accuracy {evaluation[part]['accuracy']:.4f}")
 

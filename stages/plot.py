@@ -9,6 +9,7 @@ import numpy as np
 from stages.core.artifacts import METRICS, load_csv, load_json, outputs, unusable
 from stages.core.calibration import ReliabilityBin
 from stages.core.charts import confusion, curves, reliability_diagram
+from stages.core.counts import counted
 from stages.core.ending import why_it_ended
 from stages.core.errors import run
 from stages.core.galleries import examples, worst_mistakes
@@ -20,12 +21,9 @@ from stages.core.style import save_png, use_style
 
 HISTORY = Path("plots/history.csv")
 TRAIN = Path("metrics/train.json")
-DATA = Path("metrics/data.json")
 EVALUATION = Path("metrics/evaluation.json")
 PREDICTIONS = Path("plots/predictions.csv")
 PER_CLASS = Path("plots/per_class.csv")
-
-COUNTS = ("classes", "train", "val", "test")
 
 
 def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
@@ -43,20 +41,6 @@ def predictions(test: Images) -> tuple[np.ndarray, np.ndarray]:
     except KeyError as error:
         raise unusable(PREDICTIONS, f"no class {error}") from error
     return predicted, np.array([row["confidence"] for row in rows])
-
-
-def counted(test: Images) -> dict[str, Any]:
-    """The name of the data set, its number of classes, and of images in `train`, `val` and `test`.
-
-    Raises:
-        UserError: metrics/data.json is of other images.
-    """
-    data = load_json(DATA, "dataset", *COUNTS)
-    if (data["classes"], data["test"]) != (len(test.classes), len(test.labels)):
-        raise unusable(DATA, "its images are not those of data/prepared/test.npz")
-    if wrong := [name for name in COUNTS if not isinstance(data[name], int)]:
-        raise unusable(DATA, f"{wrong[0]} is no number: {data[wrong[0]]!r}")
-    return data
 
 
 def measured() -> dict[str, dict[str, float]]:
@@ -106,7 +90,7 @@ def main() -> None:
         "kept": f"Epoch {train['best_epoch']} of {train['epochs']} is kept. Training {ending}.",
         "measured": measured(),
         "scores": scores(test.classes),
-        "params": params.model_dump(),
+        "params": params.used(),
         "data": counted(test),
         "environment": load_json(Path("metrics/environment.json")),
     }

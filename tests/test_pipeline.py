@@ -55,19 +55,41 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports_and_the_template
 
 def test_a_page_is_made_of_more_than_one_template_and_the_test_above_finds_them():
     assert templates(texts("plot")) == {"report.html", "base.html", "macros.html", "page.css"}
-    assert templates(texts("evaluate")) == set()
+    assert templates(texts("evaluate")) == {"CARD.md"}
+    assert templates(texts("train")) == set()
+
+
+def attributes(tree: ast.AST, of: str) -> set[str]:
+    """What is read of a variable of this name."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
+    return {node.attr for node in nodes if node.value.id == of}
+
+
+def read_by_methods() -> dict[str, set[str]]:
+    """The parameters that each method of `Params` reads."""
+    tree = ast.parse((ROOT / "stages/core/params.py").read_text(encoding="utf-8"))
+    methods = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    found = {method.name: attributes(method, "self") & set(Params.model_fields) for method in methods}
+    return found | {"used": set(Params.model_fields)}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_exactly_the_parameters_that_it_reads(stage: str):
-    read = {
-        node.attr
-        for node in ast.walk(ast.parse((ROOT / f"stages/{stage}.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params"
-    }
-    if "model_dump" in read:  # all of them
-        read = set(Params.model_fields)
+    # the data sets are the one place below the stages that reads them: each has its own
+    files = imported_files(ROOT / f"stages/{stage}.py", set()) & {ROOT / "stages/core/datasets.py"}
+    read = set()
+    for file in (ROOT / f"stages/{stage}.py", *files):
+        read |= attributes(ast.parse(file.read_text(encoding="utf-8")), "params")
+    for method in read & read_by_methods().keys():
+        read = read - {method} | read_by_methods()[method]
     assert read == set(PIPELINE["stages"][stage].get("params", []))
+
+
+def test_parameters_are_handed_on_whole_to_the_data_sets_alone():
+    """Or the test above would not see who reads what."""
+    files = set().union(*(imported_files(ROOT / f"stages/{stage}.py", set()) for stage in STAGES))
+    takers = {file.name for file in files if re.search(r"\bparams: \w*Params\b", file.read_text(encoding="utf-8"))}
+    assert takers == {"datasets.py", "params.py"}
 
 
 def test_every_parameter_is_read_by_a_stage():
@@ -92,9 +114,9 @@ def test_a_stage_names_exactly_the_files_that_it_declares(stage: str):
     declared = outputs(PIPELINE["stages"][stage]) | {
         dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith("stages/")
     }
-    # data/raw is the user's, models/.epochs nobody's; the schema is a dependency of prepare for the order alone,
-    # params.yaml of check
-    special = {"data/raw", "data/params.schema.json", "models/.epochs", "params.yaml"}
+    # the folder of images is the user's, as data/raw is, models/.epochs nobody's; the schema is a dependency of prepare
+    # for the order alone, params.yaml of check
+    special = {"${image_dir}/", "data/raw", "data/params.schema.json", "models/.epochs", "params.yaml"}
     assert named - special == declared - special
 
 

@@ -13,13 +13,14 @@ from stages import evaluate, plot, prepare, train
 from stages.core.galleries import image_png, surest_mistakes
 from stages.core.images import Images
 from stages.core.pages import data_uri, picture
+from stages.core.params import OF_A_FOLDER
 from stages.core.report import report
 from tests.browser import check_page, chromium, faults
 from tests.conftest import read_json, run_stages
-from tests.test_galleries import LABELS, TEST
+from tests.test_galleries import HOW, LABELS, TEST
 
 PAGE = Path("plots/report.html")
-DOTS = image_png(np.zeros((4, 9), np.uint8))
+DOTS = image_png(np.zeros((4, 9), np.uint8), HOW)
 
 
 def parsed(html: str):
@@ -45,7 +46,15 @@ def page(predicted: np.ndarray, test: Images = TEST, **changes) -> str:
         "measured": {part: {"accuracy": 0.5, "loss": 1.25} for part in ("validation", "test")},
         "scores": [{"class": name, "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 1_000} for name in names],
         "params": {"patience": None, "limit": None, "dropout": 0.0, "save_best_only": False},
-        "data": {"dataset": "squares", "classes": len(names), "train": 48_000, "val": 2, "test": 5},
+        "data": {
+            "dataset": "squares",
+            "classes": len(names),
+            "train": 48_000,
+            "val": 2,
+            "test": 5,
+            "test_in_training": 0,
+            "left_out": 0,
+        },
         "environment": {"cpu": "pdp11"},
     }
     figures = dict.fromkeys(("curves", "confusion", "reliability", "examples"), picture(DOTS, "What it\nfound"))
@@ -79,8 +88,9 @@ def test_the_page_says_which_epoch_is_kept_and_why_training_stopped(real, comple
     )
 
 
-def test_the_page_has_every_parameter_with_its_value(real, complete):
+def test_the_page_has_every_parameter_that_counts_with_its_value(real, complete):
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params = {name: value for name, value in params.items() if name not in OF_A_FOLDER}
     shown = dict(rows(real, "Parameters (params.yaml)"))
     assert list(shown) == list(params)
     assert shown.pop("limit") == "none: all images"
@@ -105,6 +115,8 @@ def test_the_page_counts_the_data_and_names_the_environment(real, complete):
         ["training images", "1,149"],
         ["validation images", "288"],
         ["test images", "360"],
+        ["test images also in training", "0"],
+        ["files left out", "0"],
     ]
     assert dict(rows(real, "Environment")) == read_json("metrics/environment.json")
 
@@ -137,7 +149,7 @@ def test_the_page_shows_the_mistakes_that_the_model_is_surest_of_as_the_picture_
     assert text(section.find("p")) == " ".join(finding.split()) + "."
     shown = [(text(item.find("strong")), text(item.find("span"))) for item in section.iter("li")]
     assert shown == [mistake.lines() for mistake in mistakes]
-    pictures = [data_uri(image_png(test.images[mistake.index])) for mistake in mistakes]
+    pictures = [data_uri(image_png(test.images[mistake.index], HOW)) for mistake in mistakes]
     assert [image.get("src") for image in section.iter("img")] == pictures
     assert 0 < len(shown) <= 25
 

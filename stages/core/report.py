@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.galleries import image_png, surest_mistakes
+from stages.core.galleries import image_png, shades, surest_mistakes
 from stages.core.images import Images
 from stages.core.pages import TEMPLATES, Picture, picture, render
 
@@ -35,11 +35,12 @@ def report(
         kept: which epoch is kept and why training ended, in words.
         measured: `accuracy` and `loss` on `validation` and on `test` images.
         scores: `class`, `precision`, `recall`, `f1` and `support` of each class.
-        params: every parameter.
-        data: `dataset`, `classes`, and the number of images in `train`, `val` and `test`.
+        params: every parameter that counts.
+        data: what metrics/data.json says.
         environment: what besides the inputs decides the bytes.
     """
     finding, mistakes = surest_mistakes(test, predicted, confidence)
+    how = shades(test)
     return render(
         TEMPLATES / "report.html",
         right=int(np.sum(predicted == test.labels)),
@@ -50,7 +51,7 @@ def report(
         figures=figures,
         finding=finding,
         mistakes=[
-            (mistake, picture(image_png(test.images[mistake.index]), f"{mistake.truth} taken for {mistake.said}"))
+            (mistake, picture(image_png(test.images[mistake.index], how), f"{mistake.truth} taken for {mistake.said}"))
             for mistake in mistakes
         ],
         params={name: _written(name, value) for name, value in params.items()},

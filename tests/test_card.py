@@ -1,0 +1,99 @@
+"""The model's card: what it says is so, and the lines that it names load the model."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages.core.calibration import ReliabilityBin
+from stages.core.card import card
+from stages.core.images import load_images
+from stages.core.params import OF_A_FOLDER
+from tests.conftest import read_json
+
+CARD = Path("models/CARD.md")
+
+
+def tables(text: str) -> dict[str, list[str]]:
+    """The cells of each row behind its first cell."""
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in re.findall(r"(?m)^\|.*\|$", text)]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_it_gives_the_results_of_the_run(complete):
+    text, evaluation = CARD.read_text(encoding="utf-8"), read_json("metrics/evaluation.json")
+    rows = tables(text)
+    for metric in ("accuracy", "loss"):
+        assert rows[metric] == [f"{evaluation[part][metric]:.4f}" for part in ("validation", "test")]
+    assert rows["macro F1"] == ["", f"{evaluation['test']['macro_f1']:.4f}"]
+    for name, score in evaluation["test"]["per_class"].items():
+        assert rows[name] == [f"{score[part]:.3f}" for part in ("precision", "recall", "f1")]
+    test = load_images(Path("data/prepared/test.npz"))
+    assert f"right on {round(evaluation['test']['accuracy'] * len(test.labels))} of {len(test.labels)}" in text
+    assert f"is {100 * evaluation['test']['ece']:.1f} %" in text
+    data, train = read_json("metrics/data.json"), read_json("metrics/train.json")
+    assert f"| | {data['train']:,} | {data['val']:,} | {data['test']:,} |" in text
+    assert f"Epoch {train['best_epoch']} of {train['epochs']} is kept, the best by `val_loss`." in text
+
+
+def test_it_gives_every_parameter_that_counts(complete):
+    rows = tables(CARD.read_text(encoding="utf-8"))
+    assert not rows.keys() & set(OF_A_FOLDER)
+    for name, value in yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")).items():
+        if name in OF_A_FOLDER:
+            continue
+        written = "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        assert rows[name] == [written], name
+
+
+def test_its_three_lines_load_the_model_and_its_list_names_the_outputs(complete):
+    text = CARD.read_text(encoding="utf-8")
+    lines = [line.strip() for line in re.findall(r"(?m)^    (.+)$", text)]
+    test = load_images(Path("data/prepared/test.npz"))
+    found = {"images": test.images}
+    exec("\n".join(lines[:3]), found)
+    assert found["probabilities"].shape == (len(test.labels), 10)
+    assert yaml.safe_load(lines[3]) == test.classes.tolist()
+    accuracy = np.mean(found["probabilities"].argmax(axis=-1) == test.labels)
+    assert accuracy == pytest.approx(read_json("metrics/evaluation.json")["test"]["accuracy"])
+
+
+VALUES = {
+    "evaluation": {
+        "validation": {"accuracy": 0.5, "loss": 1.0},
+        "test": {
+            "accuracy": 0.5, "loss": 1.0, "macro_f1": 0.5, "ece": 0.1,
+            "per_class": {name: {"precision": 0.5, "recall": 0.5, "f1": 0.5} for name in ("a|b", "c")},
+        },
+    },
+    "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],
+    "params": {
+        "dropout": 0.0, "hidden_units": 7, "image_dir": "data/mine", "color_mode": "rgb", "save_best_only": False,
+        "monitor": "loss",
+    },
+    "data": {"dataset": "images", "train": 1, "val": 1, "test": 10, "test_in_training": 3, "left_out": 2},
+    "train": {"epochs": 9, "best_epoch": 9},
+    "environment": {"cpu": "pdp11"},
+}  # fmt: skip
+
+
+def test_a_card_of_a_folder_of_images_says_where_they_are_and_what_is_wrong_with_them():
+    text = card(["a|b", "c"], (32, 32, 3), **VALUES)
+    assert "an image of 32 x 32 pixels in colour" in text
+    assert "folder `data/mine`, stretched to a square, rgb. Their license is not known here" in text
+    assert "for pixel: 3. Files left out, since they are no pictures of a class: 2." in text
+    assert "uint8 [n, 32, 32, 3]" in text
+    assert "Dropout" not in text
+    assert "Epoch 9 of 9 is kept.\n" in text
+    assert "A photograph must look like the data" not in text
+    assert tables(text)[r"a\|b"] == ["0.500"] * 3
+    assert yaml.safe_load(text.split("---")[1]) == {
+        "license": "other", "library_name": "keras", "pipeline_tag": "image-classification",
+    }  # fmt: skip
+
+
+def test_no_line_is_left_over_from_the_template(complete):
+    for text in (CARD.read_text(encoding="utf-8"), card(["a|b", "c"], (32, 32, 3), **VALUES)):
+        assert not re.search(r"[{}%]{2}|\n\n\n|None|True|False", text)
