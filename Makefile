@@ -3,6 +3,7 @@
 # The pinned environment comes first on PATH, so that `python` in dvc.yaml is its Python.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
+ONNX = .venv/.onnx
 
 # Columns of `dvc exp show` for which no terminal has room.
 NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(benchmarks|data|metrics|models|plots|stages|study)/.*|(validation|test)\..*)$$
@@ -33,7 +34,7 @@ models are not here: once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 
-.PHONY: repro report back experiments study sweep compare verify test acceptance bench format lock clean clean-epochs help
+.PHONY: repro report back experiments study sweep compare predict export verify test acceptance bench format lock clean clean-epochs help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
@@ -66,6 +67,12 @@ experiments: $(INSTALLED) ## a table of all experiments, the lowest validation l
 compare: $(INSTALLED) ## all experiments, seed by seed, with what luck alone would do: a table and plots/comparison.html
 	@$(IN_VENV) python -m stages.commands.compare --metric '$(METRIC)' --baseline '$(BASELINE)'
 
+predict: $(INSTALLED) ## what a picture, or each picture in a folder, shows: make predict IMAGE=photo.jpg FORMAT=json
+	@$(IN_VENV) python -m stages.commands.predict --format "$${FORMAT:-table}" -- "$$IMAGE"
+
+export: $(INSTALLED) $(ONNX) ## the model for other runtimes, models/model.onnx, checked on the test images
+	@$(IN_VENV) python -m stages.commands.export --format onnx
+
 verify: $(INSTALLED) ## make the committed results again, from nothing, and compare every byte
 	@$(IN_VENV) python -m stages.commands.verify
 
@@ -81,7 +88,7 @@ test: $(INSTALLED) ## lint, and the tests that take minutes
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) pytest --numprocesses=auto --dist=worksteal
 
-acceptance: $(INSTALLED) ## the long tests, on all 60,000 real images
+acceptance: $(INSTALLED) $(ONNX) ## the long tests, on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
 	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/test_resume.py -k 'together or any_sequence'
 
@@ -96,6 +103,9 @@ lock: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with h
 	@$(IN_VENV) pip install --quiet uv==0.13.9
 	@$(IN_VENV) uv pip compile pyproject.toml --group dev --output-file requirements.txt --upgrade \
 		--universal --fork-strategy fewest --generate-hashes \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+	@$(IN_VENV) uv pip compile --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
+		--upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
 clean: ## remove the environment; data, models and DVC's cache stay
@@ -125,3 +135,8 @@ $(INSTALLED): requirements.txt
 	"$$found" -m venv --clear .venv && \
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
 	touch $@
+
+# What only `make export` needs.
+$(ONNX): requirements-onnx.txt $(INSTALLED)
+	@echo "Installing what exports to ONNX (0.1 GB) ..." && \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@
