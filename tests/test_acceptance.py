@@ -4,18 +4,21 @@ import json
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFilter
 
 from stages.core.artifacts import load_csv
 from stages.core.callbacks import best_epoch, early_stopping
 from stages.core.datasets import Dataset, split
 from stages.core.environment import environment
 from stages.core.epochs import epoch_runner, run_epochs
-from stages.core.images import Images
+from stages.core.images import Images, load_images
 from stages.core.model import build_model, compile_model, dropout_layer
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, write_pictures
+from tests.test_export import needs_onnx
 
 pytestmark = pytest.mark.acceptance
 
@@ -79,6 +82,7 @@ def test_the_default_parameters_reach_the_accuracy_promised(clone: Clone):
     assert metric(clone, "evaluation")["test"]["accuracy"] >= 0.865
     assert metric(clone, "data") == {
         "dataset": "fashion_mnist", "classes": 10, "train": 48_000, "val": 12_000, "test": 10_000,
+        "test_in_training": 0, "left_out": 0,
     }  # fmt: skip
 
 
@@ -126,3 +130,81 @@ def test_a_sweep_computes_each_epoch_once_and_is_compared(clone: Clone):
     print(compared)
     assert "too few seeds to tell" in compared
     assert clone.git_status() == ""
+
+
+def files_of(clone: Clone, data: Dataset) -> None:
+    """Fashion-MNIST as 70,000 PNG files, given to DVC."""
+    names = np.array(list("0123456789"))  # a folder cannot be called T-shirt/top, and the order shall be the same
+    for part in ("train", "test"):
+        write_pictures(clone.folder / "data/images" / part, getattr(data, part)._replace(classes=names))
+    clone.dvc("add", "--quiet", "data/images")
+
+
+def test_a_run_on_70_000_files_is_that_on_the_idx_files(clone: Clone, real_data: Dataset):
+    """Byte for byte, but for what names the data set and its classes."""
+    kept = [
+        *clone.folder.glob("models/*model*"),
+        clone.folder / "plots/history.csv",
+        clone.folder / "metrics/train.json",
+    ]
+    before = {path: path.read_bytes() for path in kept}
+    arrays = {path: load_images(path) for path in clone.folder.glob("data/prepared/*.npz")}
+    evaluation = metric(clone, "evaluation")
+    assert (len(before), len(arrays)) == (5, 3)
+    files_of(clone, real_data)
+    start = time.perf_counter()
+    print(clone.dvc("exp", "run", "-S", "dataset=images", "-S", "image_dir=data/images").stdout)
+    print(f"70,000 files: {time.perf_counter() - start:.0f} s")
+    assert {path for path in before if path.read_bytes() != before[path]} == set()
+    for path, expected in arrays.items():
+        found = load_images(path)
+        np.testing.assert_array_equal(found.images, expected.images)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+    found = metric(clone, "evaluation")
+    scores = [list(of["test"].pop("per_class").values()) for of in (found, evaluation)]
+    assert scores[0] == scores[1]
+    assert found == evaluation
+    assert metric(clone, "data")["test_in_training"] == 0
+
+
+def test_files_of_test_images_are_predicted_as_the_run_evaluated_them(clone: Clone, real_data: Dataset):
+    clone.run("git", "checkout", "HEAD", "--", ".")
+    clone.dvc("repro")
+    test = real_data.test._replace(classes=np.array(list("0123456789")))
+    write_pictures(clone.folder / "some", test)
+    start = time.perf_counter()
+    said = clone.run("python", "-m", "stages.commands.predict", "some", "--format", "json").stdout
+    print(f"10,000 files predicted: {time.perf_counter() - start:.1f} s")
+    by_number = {int(Path(row["image"]).stem): row for row in json.loads(said)}
+    columns = {"predicted": str, "confidence": float}
+    for number, expected in enumerate(load_csv(clone.folder / "plots/predictions.csv", columns)):
+        assert by_number[number]["class"] == expected["predicted"]
+        assert abs(by_number[number]["probability"] - expected["confidence"]) < 1e-5
+
+
+def test_a_photograph_of_a_shirt_on_a_light_ground_is_a_t_shirt(clone: Clone):
+    """Drawn, with the noise and the blur of a camera; the model has never seen such a picture."""
+    photograph = Image.new("RGB", (900, 1200), (236, 233, 228))
+    outline = [300, 220, 400, 190, 450, 230, 500, 190, 600, 220, 800, 420, 700, 520, 620, 440, 620, 1000, 280, 1000]
+    ImageDraw.Draw(photograph).polygon([*outline, 280, 440, 200, 520, 100, 420], fill=(60, 90, 150))
+    noise = np.random.default_rng(0).normal(0, 3, (1200, 900, 1))
+    pixels = np.asarray(photograph.filter(ImageFilter.GaussianBlur(3))) + noise
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(clone.folder / "shirt.jpg", quality=90)
+    said = clone.run("python", "-m", "stages.commands.predict", "shirt.jpg", "--format", "json", "--save-input").stdout
+    (row,) = json.loads(said)
+    print(row)
+    assert row["class"] == "T-shirt/top"
+    seen = np.asarray(Image.open(clone.folder / "plots/inputs/00001-shirt.png"))
+    assert seen.shape == (28, 28)
+    assert seen[:, 0].max() == seen[:, -1].max() == 0  # taller than wide
+    assert seen[0].max() > 50
+
+
+@needs_onnx
+def test_the_exported_file_says_what_the_model_says(clone: Clone):
+    said = clone.run("python", "-m", "stages.commands.export", "--format", "onnx").stdout
+    print(said)
+    assert re.search(r"on 10,000 test images .* 0 get another class", said)
+    before = (clone.folder / "models/model.onnx").read_bytes()
+    clone.run("python", "-m", "stages.commands.export", "--format", "onnx")
+    assert (clone.folder / "models/model.onnx").read_bytes() == before
