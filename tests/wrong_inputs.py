@@ -91,6 +91,7 @@ PARAMS = {
     "an unknown optimizer": params(optimizer="Adam"),
     "an unknown dataset": params(dataset="fashion-mnist"),
     "image_dir: empty": params(image_dir=None),
+    "image_dir: no such folder": params(dataset="images", image_dir="mien"),
     "image_size 0": params(image_size=0),
     "image_size a thousand": params(image_size=1000),
     "color_mode: grey": params(color_mode="grey"),
@@ -229,7 +230,6 @@ def images(*odd: str, train: int = 4, **changes: object) -> Arrange:
 
 
 IMAGE_FOLDERS = {
-    "image_dir: no such folder": images(image_dir="mien"),
     "images: one class": images(image_dir="mine/cat"),
     "images: train without test": images("train/cat/1.png"),
     "images: a class without a file": both(images(), lambda folder: (folder / "mine/cow").mkdir()),

@@ -105,8 +105,9 @@ def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
     """
     start = time.perf_counter()
     code = ("stages/", "data/", "dvc.yaml", str(PARAMS_FILE))
-    if changed := git("diff", "--name-only", "HEAD", "--", *code).splitlines():
-        print(f"not committed, and so not in the sweep: {', '.join(changed)}", flush=True)
+    if changed := [line[3:] for line in git("status", "--porcelain", "--", *code).splitlines()]:
+        on = ", ".join(sorted({params.dataset for params in settings}))
+        print(f"not committed, and so not in the sweep, which is on {on}: {', '.join(changed)}", flush=True)
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(jobs) as pool, Runner(jobs, names) as runner:
         there = {experiment.params for experiment in succeeded()[0] if is_current(experiment.version, runner.version)}

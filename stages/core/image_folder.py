@@ -44,14 +44,23 @@ def files_below(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
     return found
 
 
+def check_is_there(folder: Path) -> None:
+    """Before DVC looks for it, which has deleted the outputs of `prepare` by then.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not os.path.isdir(folder):  # noqa: PTH112  (for what it says of a name that is too long)
+        raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
+
+
 def list_images(folder: Path) -> ImageFolder:
     """Look through a folder.
 
     Raises:
         UserError: there are no two classes, more than 256, one without a file, or others in test than in train.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112  (for what it says of a name that is too long)
-        raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
+    check_is_there(folder)
     inside = _folders(folder)
     parts = [name for name in PARTS if name in inside]
     if not parts:
