@@ -186,9 +186,18 @@ def test_the_noise_of_a_camera_is_not_the_object(tmp_path: Path, form: str, size
     photograph[height // 4 : height * 3 // 4, width * 3 // 8 : width * 5 // 8] = (60, 90, 150)  # taller than wide
     noisy = photograph + np.random.default_rng(0).normal(0, 3, (height, width, 1))
     Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "a", form, quality=90)
-    rows = np.flatnonzero(read_cut_out(tmp_path / "a", (28, 28)).max(axis=1) > 50)
+    read = read_cut_out(tmp_path / "a", (28, 28))
+    rows = np.flatnonzero(read.max(axis=1) > 50)
     assert rows.min() <= 1
     assert rows.max() >= 26
+    assert read[:, :6].max() == read[:, -6:].max() == 0  # the ground is black
+
+
+def test_a_ground_inside_the_box_of_the_object_is_black_though_it_is_noisy(tmp_path: Path):
+    noisy = 230 + np.random.default_rng(0).normal(0, 2, (280, 280))
+    noisy[20:260, 20:40] = noisy[20:260, 240:260] = 60  # two posts
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "a.png")
+    assert np.median(read_cut_out(tmp_path / "a.png", (28, 28))) == 0
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (236, 233, 228), (0, 0, 0)])
