@@ -205,6 +205,7 @@ def test_an_object_is_cut_out_of_its_background_and_centred_on_black(tmp_path: P
     photograph = np.tile(np.array(ground, np.uint8), (200, 300, 1))
     photograph[20:180, 30:110] = (120, 130, 140)  # 160 high, 80 wide, left of the middle
     photograph[:3, 150] = np.abs(np.array(ground) - 8)  # noise of the background
+    photograph[195, 290] = 255 - np.array(ground)  # a speck of dust
     Image.fromarray(photograph).save(tmp_path / "a.png")
     read = read_cut_out(tmp_path / "a.png", (28, 28)).astype(int)
     assert read.shape == (28, 28)
