@@ -5,9 +5,6 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
 ONNX = .venv/.onnx
 
-# Columns of `dvc exp show` for which no terminal has room.
-NO_ROOM = (Created|State|Executor|train|val|test|epochs|best_epoch|stopped_.*|loss|accuracy|val_accuracy|params.yaml|(benchmarks|data|metrics|models|plots|stages|study)/.*|(validation|test)\..*)$$
-
 # What DVC writes and Git keeps: `make back` brings it back also where nothing can be computed.
 COMMITTED = params.yaml dvc.lock metrics plots
 
@@ -54,7 +51,7 @@ report: repro ## the same, then open the page of the run, plots/report.html
 back: $(INSTALLED) ## back to the committed parameters and their results, after any experiment
 	@git ls-files -z -- $(COMMITTED) | xargs -0 touch
 	@git checkout --quiet HEAD -- $(COMMITTED)
-	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
+	@export $(IN_VENV); python -m stages.commands.mend && python -m stages.commands.fetch; status=$$?; \
 	case $$status in \
 		0) dvc repro && python -m stages.commands.summary ;; \
 		3) dvc checkout --quiet --force 2>/dev/null; echo "$$NO_MODELS"; exit 3 ;; \
@@ -62,7 +59,7 @@ back: $(INSTALLED) ## back to the committed parameters and their results, after 
 	esac
 
 experiments: $(INSTALLED) ## a table of all experiments, the lowest validation loss first
-	@$(IN_VENV) dvc exp show --only-changed --sort-by val_loss --drop '$(NO_ROOM)'
+	@$(IN_VENV) python -m stages.commands.experiments
 
 compare: $(INSTALLED) ## all experiments, seed by seed, with what luck alone would do: a table and plots/comparison.html
 	@$(IN_VENV) python -m stages.commands.compare --metric '$(METRIC)' --baseline '$(BASELINE)'

@@ -9,15 +9,17 @@ from pathlib import Path
 from stages.core.artifacts import outputs, save_json
 from stages.core.errors import run
 from stages.core.image_folder import check_is_there
-from stages.core.params import Params, read_params
+from stages.core.inputs import Inputs
+from stages.core.params import Params
 
 
 def main() -> None:
     """params.yaml -> data/params.schema.json, or refused."""
-    params = read_params()
+    inputs = Inputs("check")
+    params = inputs.params
     if params.dataset == "images":
         check_is_there(Path(params.image_dir))
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
         save_json(begin(Path("data/params.schema.json")), Params.model_json_schema())
 
 

@@ -8,13 +8,18 @@ from stages.core.card import card
 from stages.core.counts import counted
 from stages.core.errors import run
 from stages.core.images import load_images
+from stages.core.inputs import Inputs, hold
 from stages.core.metrics import ClassScores, macro_f1, per_class
-from stages.core.params import read_params
+
+BEST_MODEL, WHOLE_MODEL = Path("models/best-model.keras"), Path("models/model_whole.keras")
 
 
 def main() -> None:
     """models/, data/prepared/{val,test}.npz, metrics/ -> metrics/evaluation.json, tables in plots/, models/CARD.md."""
-    params = read_params()
+    inputs = Inputs("evaluate")
+    params = inputs.params
+    hold(Path("data/prepared/inputs.json"), inputs)
+    hold(Path("models/inputs.json"), inputs)
     train = load_json(Path("metrics/train.json"), "epochs", "best_epoch")
     environment = load_json(Path("metrics/environment.json"))
     val = load_images(Path("data/prepared/val.npz"))
@@ -22,20 +27,32 @@ def main() -> None:
     data = counted(test)
     names = test.classes.tolist()
 
-    from stages.core.evaluation import check_saved_models, load_model, load_weights, loss_and_accuracy, predict
-    from stages.core.model import build_model, dropout_layer
+    from stages.core.evaluation import (
+        check_described,
+        check_saved_models,
+        load_model,
+        load_weights,
+        loss_and_accuracy,
+        predict,
+    )
+    from stages.core.model import build_model, compile_model, dropout_layer
 
     rebuilt = build_model(
         input_shape=val.images.shape[1:],
         classes=len(names),
         hidden_units=params.hidden_units,
-        optional_layer=dropout_layer(params.dropout, seed=0),
+        optional_layer=dropout_layer(params.dropout, params.seed),
+        seed=params.seed,
     )
     load_weights(rebuilt, Path("models/model.weights.h5"))
-    correct = check_saved_models(load_model(Path("models/model_whole.keras"), val), rebuilt, val)
+    compile_model(rebuilt, params.optimizer, params.learning_rate)
+    saved = {path: load_model(path, val) for path in (BEST_MODEL, WHOLE_MODEL)}
+    for path, model in saved.items():
+        check_described(path, model, rebuilt)
+    correct = check_saved_models(saved[WHOLE_MODEL], rebuilt, val)
     print(f"save and load agree: argmax and evaluate both {correct} of {len(val.labels)} validation images")
 
-    best = load_model(Path("models/best-model.keras"), val)
+    best = saved[BEST_MODEL]
     probabilities = predict(best, test.images)  # [n, classes]
     predicted = probabilities.argmax(axis=-1)  # [n]
     scores = dict(zip(names, per_class(test.labels, predicted, len(names)), strict=True))
@@ -68,7 +85,8 @@ def main() -> None:
         environment=environment,
     )
     by_class = ([name, *score] for name, score in scores.items())
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
+        save_json(begin(Path("metrics/inputs.json")), inputs.record())
         save_json(begin(Path("metrics/evaluation.json")), evaluation)
         save_csv(begin(Path("plots/predictions.csv")), ["actual", "predicted", "confidence"], guesses)
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.artifacts import METRICS, load_csv, load_json, outputs, unusable
+from stages.core.artifacts import METRICS, load_csv, load_json, outputs, save_json, unusable
 from stages.core.calibration import ReliabilityBin
 from stages.core.charts import confusion, curves, reliability_diagram
 from stages.core.counts import counted
@@ -14,8 +14,8 @@ from stages.core.ending import why_it_ended
 from stages.core.errors import run
 from stages.core.galleries import examples, worst_mistakes
 from stages.core.images import Images, load_images
+from stages.core.inputs import Inputs, hold
 from stages.core.pages import picture
-from stages.core.params import read_params
 from stages.core.report import report
 from stages.core.style import save_png, use_style
 
@@ -76,7 +76,9 @@ def scores(classes: Sequence[str]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Tables, metrics, data/prepared/test.npz -> plots/*.png and a page with all of it, plots/report.html."""
-    params = read_params()
+    inputs = Inputs("plot")
+    params = inputs.params
+    hold(Path("metrics/inputs.json"), inputs)
     epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float))
     history = {metric: np.array([row[metric] for row in epochs]) for metric in METRICS}
     bins = [ReliabilityBin(**row) for row in load_csv(Path("plots/reliability.csv"), ReliabilityBin.__annotations__)]
@@ -103,13 +105,14 @@ def main() -> None:
         Path("plots/mistakes.png"): worst_mistakes(test, predicted, confidence),
         Path("plots/examples.png"): examples(test, predicted),
     }
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
         pictures = {}
         for path, figure in figures.items():
             save_png(figure, begin(path))
             pictures[path.stem] = picture(begin(path).read_bytes(), figure.get_suptitle())
         html = report(test, predicted, confidence, pictures, **page)
         begin(Path("plots/report.html")).write_text(html, encoding="utf-8")
+        save_json(begin(Path("plots/inputs.json")), inputs.record())
 
 
 if __name__ == "__main__":

@@ -7,15 +7,21 @@ from stages.core.datasets import first, load, split
 from stages.core.duplicates import also_among
 from stages.core.errors import UserError, run
 from stages.core.images import save_images
-from stages.core.params import PARAMS_FILE, read_params
+from stages.core.inputs import Inputs
+from stages.core.params import PARAMS_FILE
 
-PREPARED = Path("data/prepared")
+PREPARED = {
+    "train": Path("data/prepared/train.npz"),
+    "val": Path("data/prepared/val.npz"),
+    "test": Path("data/prepared/test.npz"),
+}
 NAMED = 10  # of the test images that are training images too
 
 
 def main() -> None:
     """Raw files -> data/prepared/{train,val,test}.npz, metrics/data.json."""
-    params = read_params()
+    inputs = Inputs("prepare")
+    params = inputs.params
     dataset = load(params)
     try:
         params.training_images(len(dataset.train.labels))
@@ -27,9 +33,10 @@ def main() -> None:
     counts = {name: len(part.labels) for name, part in parts.items()}
     twice = also_among(parts["test"].images, for_training.images)
     metrics = {"dataset": params.dataset, "classes": len(train.classes), **counts, "test_in_training": len(twice)}
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
         for name, part in parts.items():
-            save_images(begin(PREPARED / f"{name}.npz"), part)
+            save_images(begin(PREPARED[name]), part)
+        save_json(begin(Path("data/prepared/inputs.json")), inputs.record())
         save_json(begin(Path("metrics/data.json")), metrics | {"left_out": dataset.left_out})
     print(f"{params.dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " images")
     if dataset.left_out:

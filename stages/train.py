@@ -7,14 +7,16 @@ from stages.core.ending import why_it_ended
 from stages.core.environment import environment
 from stages.core.errors import UserError, run
 from stages.core.images import load_images
-from stages.core.params import PARAMS_FILE, read_params
+from stages.core.inputs import Inputs
+from stages.core.params import PARAMS_FILE
 
 BEST_MODEL = Path("models/best-model.keras")
 
 
 def main() -> None:
     """data/prepared/{train,val}.npz -> models/, plots/history.csv, metrics/{train,environment}.json."""
-    params = read_params()
+    inputs = Inputs("train")
+    params = inputs.params
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
     try:
@@ -42,7 +44,7 @@ def main() -> None:
     computed_by = environment(gpus())
     epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=params.seed)
 
-    with outputs() as begin, epochs:
+    with outputs(inputs.stop_if_changed) as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         callbacks = [
@@ -58,6 +60,7 @@ def main() -> None:
         # Last of the models: HDF5 ends the process in a crash where the disk is full, and the copy that
         # make_canonical has just taken away was larger.
         model.save_weights(begin(Path("models/model.weights.h5")))
+        save_json(begin(Path("models/inputs.json")), inputs.record())
         save_json(begin(Path("metrics/environment.json")), computed_by)
 
         count = len(history["loss"])

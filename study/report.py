@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.core.artifacts import load_csv, load_json, outputs, save_csv
 from stages.core.errors import run
+from stages.core.inputs import Inputs
 from stages.core.pages import render
 from stages.core.params import value_in_words, written
 from stages.core.statistics import Comparison, Spread, compare, spread, verdict
@@ -100,6 +101,7 @@ def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple
 
 def main() -> None:
     """Tables in study/ -> study/{results,claims}.csv, study/{curves,patience}.png, study/README.md."""
+    inputs = Inputs("report", "study/dvc.yaml")
     study = read_design()
     history = load_history(study)
     values = load_values(study, history)
@@ -107,7 +109,7 @@ def main() -> None:
     claims = comparisons(study, values)
     use_style()
     drawn = figures(study, values, history)
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
         save_csv(
             begin(Path("study/results.csv")),
             ["training", "value", *Spread._fields],

@@ -9,18 +9,20 @@ from joblib import Parallel, cpu_count, delayed
 
 from stages.core.artifacts import outputs, save_csv, stop_if_unwanted
 from stages.core.errors import run
+from stages.core.inputs import Inputs
 from study.design import read_design
 
 
 def main() -> None:
     """study/trainings.yaml, data/prepared/ -> tables in study/."""
+    inputs = Inputs("train", "study/dvc.yaml")
     study = read_design()
     trainings = {name: training.params for name, training in study.trainings.items()}
     seeds = range(1, study.seeds + 1)
 
     from study.seed import HISTORY, PATIENCE, TRAININGS, train_all
 
-    with outputs() as begin:
+    with outputs(inputs.stop_if_changed) as begin:
         start, rows = time.perf_counter(), []
         jobs = min(cpu_count(), 4, study.seeds)  # a process takes less than a gigabyte
         done = Parallel(jobs, return_as="generator")(delayed(train_all)(trainings, seed) for seed in seeds)

@@ -44,7 +44,7 @@ def test_unreachable_data_is_3_and_says_what_can_be_done(workspace):
 
 
 def test_a_fault_of_ours_keeps_its_traceback(workspace):
-    code = "from stages import check; from stages.core.errors import run; del check.read_params; run(check.main)"
+    code = "from stages import check; from stages.core.errors import run; del check.Inputs; run(check.main)"
     done = python("-c", code, folder=workspace)
     assert done.returncode == 1
     assert "Traceback" in done.stderr

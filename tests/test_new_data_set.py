@@ -24,6 +24,7 @@ def test_a_data_set_is_added_in_ten_lines_and_all_stages_follow_its_shape_and_na
     function, case = re.findall(r"(?s)```python\n(.+?)```", DOCS)
     assert len((function + case).splitlines()) + 1 <= 10
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     insert(tmp_path / "stages/core/datasets.py", "def load(", f"{function}\n\n")
     insert(tmp_path / "stages/core/datasets.py", "    for part in (dataset.train, dataset.test):\n", case)
     insert(tmp_path / "stages/core/params.py", '"images"]\n', '"my_arrays", ')

@@ -56,8 +56,8 @@ def test_a_stage_depends_on_the_modules_that_it_imports_and_the_files_that_it_na
     modules = imported_files(ROOT / f"study/{stage}.py", set())
     declared = set(PIPELINE[stage]["deps"])
     assert {name for name in declared if name.endswith(".py")} == {
-        file.relative_to(ROOT).as_posix() for file in modules
-    }
+        "stages/__init__.py", *(file.relative_to(ROOT).as_posix() for file in modules),
+    }  # fmt: skip
     texts = {
         node.value
         for file in modules
@@ -67,7 +67,7 @@ def test_a_stage_depends_on_the_modules_that_it_imports_and_the_files_that_it_na
     files = {
         name for name in declared if name.startswith(("study/", "benchmarks/", "metrics/")) and not name.endswith(".py")
     }
-    assert texts <= files | outs(stage)
+    assert texts - {"study/dvc.yaml"} <= files | outs(stage)
     assert PIPELINE[stage]["wdir"] == ".."  # so that all paths are the root's
 
 
@@ -90,7 +90,7 @@ def test_the_committed_results_are_of_the_committed_design_and_sources():
     """Whoever changes a line that they depend on runs `make study` again and commits what it gives."""
     lock = yaml.safe_load((ROOT / "study/dvc.lock").read_text(encoding="utf-8"))["stages"]
     root = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    images = {dep["path"]: dep["md5"] for stage in root.values() for dep in stage["deps"] if "prepared/" in dep["path"]}
+    images = {dep["path"]: dep["md5"] for stage in root.values() for dep in stage["deps"] if ".npz" in dep["path"]}
     assert {dep["path"]: dep["md5"] for dep in lock["train"]["deps"] if "prepared/" in dep["path"]} == images
     for stage, entry in lock.items():
         assert entry["cmd"] == PIPELINE[stage]["cmd"]

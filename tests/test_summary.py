@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from stages import evaluate, plot
+from stages import train as train_stage
 from stages.commands import summary
 from stages.core.errors import UserError
-from tests.conftest import ROOT, read_json, write_params
+from tests.conftest import ROOT, read_json, run_stages, write_params
 
 
 def test_plot_draws_every_picture_and_none_is_large(trained):
@@ -39,6 +40,14 @@ def rows(printed: str) -> dict[str, list[str]]:
     return {name: figures.split() for name, figures in found}
 
 
+def ran_with(folder: Path, **changes: object) -> None:
+    """As if the run that is there had been one with other parameters."""
+    ran = read_json("metrics/inputs.json")
+    ran["params"] |= changes
+    Path("metrics/inputs.json").write_text(json.dumps(ran))
+    write_params(folder, **ran["params"])
+
+
 def test_the_summary_shows_the_run_and_what_to_do_next(trained, capsys):
     evaluate.main()
     capsys.readouterr()
@@ -62,7 +71,7 @@ def test_the_summary_shows_the_run_and_what_to_do_next(trained, capsys):
 
 
 def test_the_summary_says_why_training_stopped(trained, capsys):
-    write_params(trained, dataset="digits", patience=1, min_delta=0.5)
+    run_stages(trained, train_stage, epochs=3, patience=1, min_delta=0.5)
     train = read_json("metrics/train.json") | {"stopped_epoch": 3, "stopped_early": True}
     Path("metrics/train.json").write_text(json.dumps(train))
     evaluate.main()
@@ -92,7 +101,7 @@ def test_the_summary_puts_the_committed_results_beside_the_runs_own(trained, cap
 def test_results_on_other_images_are_not_put_beside_the_committed_ones(trained, capsys, changes):
     evaluate.main()
     commit_results()
-    write_params(trained, dataset="digits", epochs=3, **changes)
+    ran_with(trained, **changes)
     summary.main()
     printed = capsys.readouterr().out
     assert {len(figures) for figures in rows(printed).values()} == {1}
@@ -118,11 +127,20 @@ def commit_results() -> None:
 def test_another_dataset_than_the_committed_one_is_said_with_the_way_back(trained, capsys):
     evaluate.main()
     commit_results()
-    write_params(trained, dataset="fashion_mnist")
+    ran_with(trained, dataset="fashion_mnist")
     summary.main()
     last = capsys.readouterr().out.splitlines()[-1]
     assert (
         last == "These are results on fashion_mnist, the committed ones are on digits. To get back to them: make back"
+    )
+
+
+def test_parameters_edited_since_the_run_are_said_and_not_taken_for_the_runs_own(trained, capsys):
+    evaluate.main()
+    write_params(trained, dataset="digits", epochs=7)
+    summary.main()
+    assert "params.yaml was edited since: these are results of epochs 3. To run it as it is: make" in (
+        capsys.readouterr().out
     )
 
 

@@ -54,7 +54,7 @@ def one_bit(path: Path) -> tuple[bytes, bytes]:
 def test_a_true_result_is_the_same_bytes(committed: Clone):
     code, printed = verify(committed)
     assert code == 0, printed
-    assert "all 20 outputs: the same bytes" in printed
+    assert "all 26 outputs: the same bytes" in printed
     assert "models/best-model.keras" in printed
     assert committed.git_status() == ""
 

@@ -1,7 +1,10 @@
-"""Put right what DVC left half written when it was killed, and would refuse ever after: `make` begins with it.
+"""Put right what DVC left half written when it was killed, and forget what it recorded falsely.
+
+`make` begins with the first, `make back` and `make sweep` with both; by itself: python -m stages.commands.mend.
 
 DVC writes two files of its own in place (3.67): the list of locked files, which holds nothing that is still needed
-once its writer is dead, and dvc.lock, which is in Git. By itself: python -m stages.commands.mend.
+once its writer is dead, and dvc.lock, which is in Git. What somebody edits in the moment between the end of a stage
+and DVC's reading of its inputs, DVC records as used, and never rewrites that in its run cache.
 """
 
 import json
@@ -10,7 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from stages.core.errors import run
+from stages.core.records import false_runs, is_true
 
 TEMPORARY = Path(".dvc/tmp")
 
@@ -56,5 +62,41 @@ def mend() -> None:
                     print(f"{path}: half written by a dvc that was killed: {repair()}", flush=True)
 
 
+def forget_false_runs() -> None:
+    """Take out of DVC's run cache, which it never rewrites, what is not what the stages read; and say so."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        runs = list(false_runs(Path(repo.stage_cache.cache_dir)))
+    for path in runs:
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # other results under the same key; an empty folder DVC cannot read
+            path.parent.rmdir()
+    if runs:
+        print(f"DVC's run cache: {len(runs)} not of what the stages read: forgotten", flush=True)
+
+
+def forget_false_stages() -> None:
+    """The same in dvc.lock, so that the next `dvc repro` runs these stages."""
+    from dvc.lock import LockError, make_lock
+    from dvc.utils.serialize import modify_yaml
+
+    path = Path("dvc.lock")
+    with suppress(LockError, FileNotFoundError), make_lock(str(TEMPORARY / "lock"), tmp_dir=str(TEMPORARY)):
+        entries = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["stages"]
+        if stages := [stage for stage, entry in entries.items() if not is_true(entry)]:
+            with modify_yaml(str(path)) as lock:
+                for stage in stages:
+                    del lock["stages"][stage]
+            print(f"{path}: {', '.join(stages)} not of what was read: forgotten", flush=True)
+
+
+def main() -> None:
+    """All of it."""
+    mend()
+    forget_false_runs()
+    forget_false_stages()
+
+
 if __name__ == "__main__":
-    run(mend)
+    run(main)

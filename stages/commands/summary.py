@@ -10,7 +10,7 @@ import yaml
 from stages.core.artifacts import load_json
 from stages.core.ending import why_it_ended
 from stages.core.errors import run
-from stages.core.params import Params, read_params
+from stages.core.params import Params, in_words, read_params
 
 NEXT = """
 Open   plots/report.html        all of the run in one page: make report
@@ -70,6 +70,15 @@ def other_environment() -> str | None:
     )
 
 
+def edited(params: Params) -> str | None:
+    """One line if params.yaml has changed since the run, else None."""
+    now = read_params()
+    changed = [name for name, value in params if getattr(now, name) != value]
+    if not changed:
+        return None
+    return f"params.yaml was edited since: these are results of {in_words(params, changed)}. To run it as it is: make"
+
+
 def figures(train: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:
     """What the table shows of a run: accuracies, losses, and the gap between the losses at the kept epoch."""
     validation, test = evaluation["validation"], evaluation["test"]
@@ -97,7 +106,7 @@ def table(here: dict[str, float], committed: dict[str, float]) -> list[str]:
 def main() -> None:
     """metrics/*.json, params.yaml -> a table on the terminal, beside the committed results if they can be compared."""
     data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
-    params = read_params()
+    params = Params(**load_json(Path("metrics/inputs.json"), "params")["params"])
     ending = why_it_ended(train["epochs"], train["stopped_epoch"], params.monitor, params.patience, params.min_delta)
     print(f"\n{data['dataset']}: {data['train']:,} training, {data['val']:,} validation, {data['test']:,} test images")
     print(f"epoch {train['best_epoch']} is kept; {ending}\n")
@@ -110,7 +119,7 @@ def main() -> None:
     if committed and here != committed:
         print(SEEDS)
     print(NEXT)
-    for line in filter(None, (other, other_environment())):
+    for line in filter(None, (edited(params), other, other_environment())):
         print(f"\n{line}")
 
 

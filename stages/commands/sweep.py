@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock
 from tqdm import tqdm
 
+from stages.commands.mend import forget_false_runs
 from stages.core.artifacts import acquire
 from stages.core.clones import git
 from stages.core.errors import ProjectError, UserError, run
@@ -83,6 +84,7 @@ def main() -> None:
     lock = FileLock(FOLDER / "lock")
     acquire(lock, "another sweep still runs: waiting for it to end")
     remove_clones()  # of a sweep that was killed
+    forget_false_runs()  # or DVC would restore a false result in each clone
     try:
         sweep(settings, list(values), options.jobs)
     finally:

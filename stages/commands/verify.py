@@ -20,6 +20,8 @@ from dvc.exceptions import DvcException
 from stages.core.clones import clone, git
 from stages.core.differences import difference
 from stages.core.errors import ProjectError, run
+from stages.core.params import PARAMS_FILE
+from stages.core.records import contradiction
 
 TRAINED = ("train", "evaluate", "plot")  # the stages whose bytes may depend on the environment
 EXPLAINED = 4
@@ -101,6 +103,9 @@ def compare(folder: Path) -> None:
     wrong = changed_since(committed, fresh)
     for path in wrong:
         print(f"changed since the results were committed: {path}")
+    if found := contradiction(committed, yaml.safe_load(git("show", f"HEAD:{PARAMS_FILE}"))):
+        wrong.append("dvc.lock")
+        print(f"dvc.lock contradicts itself: {found}")
     for path, (stage, md5, in_git) in made.items():
         claim = claimed.get(path)
         if claim and in_git is not None and hashlib.md5(in_git, usedforsecurity=False).hexdigest() != claim.md5:

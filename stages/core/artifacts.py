@@ -41,11 +41,14 @@ STARTER = _starter()
 
 
 @contextmanager
-def outputs() -> Iterator[Callable[[Path], Path]]:
+def outputs(check: Callable[[], None] | None = None) -> Iterator[Callable[[Path], Path]]:
     """All outputs of a stage, or none; one stage at a time in a workspace.
 
     Yields a function: the path of an output -> the path to write it to, in the same folder and with the same
     ending. The outputs get their own names when the block ends; if it fails, what was there before stays.
+
+    Args:
+        check: called at the end, before they get their names; what it raises leaves none.
 
     Raises:
         ProjectError: see `stop_if_unwanted`.
@@ -60,6 +63,8 @@ def outputs() -> Iterator[Callable[[Path], Path]]:
         try:
             yield begin
             stop_if_unwanted()
+            if check:
+                check()
             for path, temporary in unfinished.items():
                 temporary.replace(path)
         except OSError as error:
@@ -105,7 +110,12 @@ def stop_if_unwanted() -> None:
 
 def save_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON; a NaN or infinity is refused with ValueError, since no JSON reader need take it."""
-    path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(as_json(values), encoding="utf-8")
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """What `save_json` writes."""
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
 def load_json(path: Path, *keys: str) -> dict[str, Any]:

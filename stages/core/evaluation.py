@@ -2,7 +2,9 @@
 
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,31 @@ def load_model(path: Path, data: Images) -> keras.Model:
     if not model.compiled:
         raise unusable(path, "it was saved without a loss, so it cannot be evaluated")
     return model
+
+
+def check_described(path: Path, model: keras.Model, described: keras.Model) -> None:
+    """Whether a saved model has the layers, the seeds and the optimizer of a compiled one that the parameters describe.
+
+    Raises:
+        UserError: it has not.
+    """
+    saved, expected = ([each.get_config(), each.get_compile_config()] for each in (model, described))
+    if found := next(_differences("", saved, expected), None):
+        raise unusable(path, "its {} is {!r}, and the parameters say {!r}".format(*found))
+
+
+def _differences(name: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
+    """Where two configurations differ: the nearest name, and the two values."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for key in one:
+            yield from _differences(key, one[key], other[key])
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        for each in zip(one, other, strict=True):
+            yield from _differences(name, *each)
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        yield f"number of {name}", len(one), len(other)
+    elif one != other:
+        yield name, one, other
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

@@ -1,11 +1,12 @@
 """DVC's experiments, read: those known to have succeeded, with their parameters, metrics and what computed them."""
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dvc.api
 import yaml
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
@@ -16,6 +17,7 @@ from stages.core.clones import git
 from stages.core.environment import environment
 from stages.core.errors import ProjectError, UserError, one_line
 from stages.core.params import PARAMS_FILE, Params
+from stages.core.records import contradiction, params_of
 from stages.core.yaml_files import checked
 
 # DVC gives an experiment a reference in Git when it has succeeded: refs/exps/<baseline commit>/<name>. One that failed
@@ -23,6 +25,7 @@ from stages.core.yaml_files import checked
 REFERENCE = re.compile(r"refs/exps/(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{38})/(?P<name>[^/]+)")
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that decide what the metrics are
+METRICS_FILES = tuple(f"metrics/{name}.json" for name in ("data", "environment", "train", "evaluation"))
 ENVIRONMENT = (*environment(), "gpu")  # what metrics/environment.json says
 
 
@@ -98,53 +101,58 @@ def succeeded() -> tuple[list[Experiment], list[str]]:
     """All experiments of this repository that succeeded, of whatever commit, by name; and why others are left out, a
     line a reason.
 
+    Their parameters are those of their dvc.lock: params.yaml may have been edited since.
+
     Raises:
-        ProjectError: Git or DVC cannot read them.
+        ProjectError: Git cannot read them.
     """
     listed = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    references = [(line.split(" ")[0], REFERENCE.fullmatch(line.split(" ")[1])) for line in listed]
-    names = {commit: reference["name"] for commit, reference in references if reference}
-    if not names:
-        return [], []
-    try:
-        rows = dvc.api.exp_show(revs=sorted({found["start"] + found["rest"] for _, found in references if found}))
-    except DvcException as error:
-        raise ProjectError(f"dvc: {one_line(error)}") from error
-    experiments, left_out = [], {"of other parameters": [], "not all of its stages were run": []}
-    for row in rows:
-        name = row["Experiment"]
-        commit = next((each for each in names if (names[each], each[:7]) == (name, row["rev"])), None)
-        if not commit:
-            continue
-        lock = yaml.load(git("show", f"{commit}:dvc.lock"), yaml.CSafeLoader)
-        if not (params := _params(row)):
-            left_out["of other parameters"].append(name)
-        elif not _is_whole(lock):
-            left_out["not all of its stages were run"].append(name)
-        else:
-            version = _version(lock) | {key: row.get(key) for key in ENVIRONMENT}
-            experiments.append(Experiment(name, params, _metrics(row), version))
-    notes = [f"left out, since {reason}: {some(found)}" for reason, found in left_out.items() if found]
+    experiments, left_out = [], {}
+    for commit, reference in (line.split(" ") for line in listed):
+        if match := REFERENCE.fullmatch(reference):
+            found = _read(match["name"], commit)
+            if isinstance(found, Experiment):
+                experiments.append(found)
+            else:
+                left_out.setdefault(found, []).append(match["name"])
+    notes = [f"left out, since {reason}: {some(names)}" for reason, names in left_out.items()]
     return sorted(experiments, key=lambda experiment: experiment.name), notes
+
+
+def _read(name: str, commit: str) -> Experiment | str:
+    """An experiment; or why it is none to be used."""
+    lock = yaml.load(git("show", f"{commit}:dvc.lock"), yaml.CSafeLoader)
+    made = {out["path"]: out["md5"] for entry in lock["stages"].values() for out in entry.get("outs", [])}
+    if not set(METRICS_FILES) <= made.keys() or not _is_whole(lock):
+        return "not all of its stages were run"
+    try:
+        params = Params(**params_of(lock))
+    except ValidationError:  # of a time when there were other parameters
+        return "of other parameters"
+    texts = {path: git("show", f"{commit}:{path}") for path in METRICS_FILES}
+    if any(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() != made[path] for path, text in texts.items()):
+        return "its metrics are not those of its dvc.lock"
+    try:
+        beside = yaml.load(git("show", f"{commit}:{PARAMS_FILE}"), yaml.CSafeLoader)
+    except (ValueError, yaml.YAMLError):  # half saved, say
+        beside = None
+    if found := contradiction(lock, beside):
+        return f"{found}, while it ran"
+    values = dict(leaf for text in texts.values() for leaf in _leaves(json.loads(text)))
+    numbers = {key: float(value) for key, value in values.items() if type(value) in (int, float)}
+    return Experiment(name, params, numbers, _version(lock) | {key: values.get(key) for key in ENVIRONMENT})
+
+
+def _leaves(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested mappings, by names as in `dvc exp show`: test.per_class.Bag.f1."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def some(names: Iterable[str]) -> str:
     """The first of these names, and how many more there are."""
     names = list(dict.fromkeys(names))
     return "; ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
-
-
-def _params(row: dict[str, Any]) -> Params | None:
-    # A column's name begins with its file where several files have such a key. There, null and booleans are words.
-    words = {"None": None, "True": True, "False": False}
-    values = {name: row.get(f"{PARAMS_FILE}:{name}", row.get(name)) for name in Params.model_fields}
-    try:
-        return Params(**{name: words.get(value, value) for name, value in values.items()})
-    except ValidationError:  # of a time when there were other parameters
-        return None
-
-
-def _metrics(row: dict[str, Any]) -> dict[str, float]:
-    params = {*Params.model_fields, *(f"{PARAMS_FILE}:{name}" for name in Params.model_fields)}
-    numbers = {name: value for name, value in row.items() if isinstance(value, float) and name not in params}
-    return {re.sub(r"^metrics/\w+\.json:", "", name): value for name, value in numbers.items()}

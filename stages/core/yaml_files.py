@@ -30,6 +30,15 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     Raises:
         UserError: it cannot be read, or a value in it is wrong; one line names every wrong value.
     """
+    return checked(load_mapping(path), model, path)
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Read a file, and check no more than that it maps keys to values.
+
+    Raises:
+        UserError: it cannot be read, or does not.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -39,7 +48,7 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, got {reprlib.repr(values)}")
-    return checked(values, model, path)
+    return values
 
 
 def read_value(text: str, where: str) -> Any:  # noqa: ANN401
