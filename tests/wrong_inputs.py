@@ -275,6 +275,17 @@ def not_a_number(folder: Path) -> None:
     loaded.save(path)
 
 
+def other_parameters(folder: Path) -> None:
+    path = folder / "models/best-model.keras"
+    loaded = keras.models.load_model(path)
+    config = loaded.get_config()
+    config["layers"][4]["config"]["rate"] = 0.25
+    other = keras.Sequential.from_config(config)
+    other.compile_from_config(loaded.get_compile_config())
+    other.set_weights(loaded.get_weights())
+    other.save(path)
+
+
 def other_training(folder: Path) -> None:
     path = folder / "models/model_whole.keras"
     loaded = keras.models.load_model(path)
@@ -312,6 +323,15 @@ MODELS = {
     "the weights: truncated": lambda folder: truncate(folder / WEIGHTS),
     "the weights: of another architecture": model(WEIGHTS, "layers.Dense(7)", "layers.Dense(10)"),
     "the weights: of another training": other_training,
+    "the model: of other parameters": other_parameters,
+    "a record of another training": lambda folder: params_like(
+        folder / "models/inputs.json", '"dropout": 0.3', '"dropout": 0.25'
+    ),
+    "a record of other images": lambda folder: params_like(
+        folder / "data/prepared/inputs.json", '"dataset": "digits"', '"dataset": "images"'
+    ),
+    "a record absent": lambda folder: (folder / "models/inputs.json").unlink(),
+    "a record of nothing": write("models/inputs.json", '{"params": [1]}'),
 }
 PREPARED = {
     "prepared images absent": lambda folder: (folder / "data/prepared/train.npz").unlink(),
@@ -344,6 +364,8 @@ TABLES = {
         "metrics/evaluation.json", '{"validation": {"accuracy": 1, "loss": 1}, "test": {"accuracy": 1}}'),
     "measurements: text for a number": write(
         "metrics/evaluation.json", '{"validation": {"accuracy": "high", "loss": 1}}'),
+    "the metrics' record of another run": lambda folder: params_like(
+        folder / "metrics/inputs.json", '"patience": 2', '"patience": 3'),
     "the environment: a list": write("metrics/environment.json", "[1]"),
 }  # fmt: skip
 TRAINING = {
