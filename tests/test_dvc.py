@@ -151,7 +151,8 @@ def test_a_stage_that_fails_loses_its_own_outputs_and_the_command_it_names_bring
     assert f"epoch 1: loss is nan; lower learning_rate; {BACK}" in failed.stderr.splitlines()
     left = outputs(make_clone.folder)
     assert {path.name for path in set(before) - set(left)} == {
-        "best-model.keras", "model_whole.keras", "model.weights.h5", "history.csv", "train.json", "environment.json",
+        "best-model.keras", "model_whole.keras", "model.weights.h5", "inputs.json", "history.csv", "train.json",
+        "environment.json",
     }  # fmt: skip
     assert {path: before[path] for path in left} == left
     make_clone.run("make", "back")

@@ -114,3 +114,23 @@ def test_a_record_of_other_parameters_is_refused(workspace):
         path.write_text(json.dumps({"params": values}))
         with pytest.raises(UserError, match=rf"^models/: made with {next(iter(values))} "):
             hold(path, inputs)
+
+
+@pytest.mark.dvc
+def test_a_folder_with_hidden_ignored_and_linked_files_counts_as_dvc_counts_it(tmp_path: Path, monkeypatch):
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True)
+    folder = tmp_path / "data/mine"
+    for name in ("cat/1.png", "cat/.DS_Store", "cat/Thumbs.db", "dog/2.tmp", "dog/b c.png", ".git/config", "é/1.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "dog/link.png").symlink_to("2.tmp")
+    (folder / "cow").symlink_to("cat")
+    (tmp_path / ".dvcignore").write_text("*.tmp\n")
+    (tmp_path / "data/.dvcignore").write_text("Thumbs.db\n/mine/é/\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {s: {cmd: touch made, deps: [data/mine/], outs: [made]}}")
+    with Repo() as repo:
+        (stage,) = repo.index.stages
+        assert md5_of(Path("data/mine/")) == stage.deps[0].get_hash().value

@@ -64,14 +64,19 @@ def md5_of(path: Path) -> str | None:
 
 
 def _files_for_dvc(folder: Path) -> list[str]:
-    """The files in a folder as DVC lists them: without those behind links to folders, or that .dvcignore names."""
+    """The files in a folder as DVC lists them: without those behind links to folders, or that a .dvcignore names."""
     from pathspec import GitIgnoreSpec
 
-    ignored = Path(".dvcignore")
-    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
-    spec = GitIgnoreSpec.from_lines([".hg/", ".git/", ".git", ".dvc/", *lines])
-    found = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
-    return sorted(path.relative_to(folder).as_posix() for path in found if not spec.match_file(path.as_posix()))
+    ignored = [(Path(), GitIgnoreSpec.from_lines([".hg/", ".git/", ".git", ".dvc/"]))]
+    for above in [] if folder.is_absolute() else [*folder.parents, folder]:
+        if (lines := above / ".dvcignore").is_file():
+            ignored.append((above, GitIgnoreSpec.from_lines(lines.read_text(encoding="utf-8").splitlines())))
+    found = [Path(root, name) for root, _, names in os.walk(folder) for name in names]
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in found
+        if not any(spec.match_file(path.relative_to(base).as_posix()) for base, spec in ignored)
+    )
 
 
 class Inputs:
