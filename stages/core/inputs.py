@@ -67,7 +67,7 @@ def _files_for_dvc(folder: Path) -> list[str]:
     """The files in a folder as DVC lists them: without those behind links to folders, or that a .dvcignore names."""
     from pathspec import GitIgnoreSpec
 
-    ignored = [(Path(), GitIgnoreSpec.from_lines([".hg/", ".git/", ".git", ".dvc/"]))]
+    ignored = [(folder, GitIgnoreSpec.from_lines([".hg/", ".git/", ".git", ".dvc/"]))]
     for above in [] if folder.is_absolute() else [*folder.parents, folder]:
         if (lines := above / ".dvcignore").is_file():
             ignored.append((above, GitIgnoreSpec.from_lines(lines.read_text(encoding="utf-8").splitlines())))
