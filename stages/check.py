@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.core.artifacts import outputs, save_json
 from stages.core.errors import run
-from stages.core.image_folder import check_is_there
+from stages.core.image_folder import check_folder
 from stages.core.inputs import Inputs
 from stages.core.params import Params
 
@@ -18,7 +18,7 @@ def main() -> None:
     inputs = Inputs("check")
     params = inputs.params
     if params.dataset == "images":
-        check_is_there(Path(params.image_dir))
+        check_folder(Path(params.image_dir))
     with outputs(inputs.stop_if_changed) as begin:
         save_json(begin(Path("data/params.schema.json")), Params.model_json_schema())
 

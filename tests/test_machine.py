@@ -16,12 +16,13 @@ from stages.core.artifacts import LOCK
 from stages.core.store import STORE
 from tests.conftest import ROOT, Clone, write_params
 from tests.test_wrong_input import documented, snapshot
+from tests.wrong_inputs import images
 
 CASES = [
     "no space left on the disk", "no folder for temporary files can be written", "a read-only checkout",
-    "no permission to write", "no permission to read", "a folder in the place of an output",
-    "a file in the place of a folder", "SIGINT (Ctrl-C)", "SIGINT while modules are imported", "SIGTERM",
-    "the dvc that started the stage is gone",
+    "no permission to write", "no permission to read", "images: no permission to read",
+    "a folder in the place of an output", "a file in the place of a folder", "SIGINT (Ctrl-C)",
+    "SIGINT while modules are imported", "SIGTERM", "the dvc that started the stage is gone",
 ]  # fmt: skip
 
 
@@ -168,6 +169,15 @@ def test_no_permission(complete: Path):
     assert_documented("no permission to read", unprivileged(*command("evaluate")))
     (complete / "models/best-model.keras").chmod(0o600)
     assert snapshot(complete) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may do anything")
+@pytest.mark.parametrize(("path", "mode"), [("mine/cat/1.png", 0), ("mine/cat", 0o300), ("mine/cat", 0o600)])
+def test_no_permission_to_read_pictures(workspace: Path, path: str, mode: int):
+    images(skip_unreadable=True)(workspace)
+    (workspace / path).chmod(mode)
+    assert_documented("images: no permission to read", unprivileged(*command("check")))
+    (workspace / path).chmod(0o700)  # or pytest could not delete it
 
 
 def test_a_folder_in_the_place_of_an_output_or_a_file_in_that_of_a_folder(complete: Path):

@@ -14,7 +14,7 @@ import pytest
 from stages import check, evaluate, plot, prepare, train
 from stages.core import epochs, fetch
 from stages.core.artifacts import LOCK
-from stages.core.errors import run
+from stages.core.errors import UserError, run
 from stages.core.store import STORE
 from tests.conftest import ROOT, run_stages, write_params
 from tests.wrong_inputs import (
@@ -26,6 +26,7 @@ from tests.wrong_inputs import (
     PREPARED,
     TABLES,
     TRAINING,
+    UNSEEN,
     mirror_files,
     registry,
     served,
@@ -142,6 +143,15 @@ def test_wrong_folders_of_images(what: str, workspace: Path, capsys):
     assert_refused(what, workspace, prepare.main, capsys)
 
 
+@pytest.mark.parametrize("what", UNSEEN)
+def test_folders_of_images_that_dvc_does_not_see_whole(what: str, workspace: Path, capsys):
+    check.main()
+    UNSEEN[what](workspace)
+    assert_refused(what, workspace, check.main, capsys)
+    with pytest.raises(UserError, match=f"^{documented()[what][0]}$"):  # where check does not run
+        prepare.main()
+
+
 def test_a_redirected_download_is_followed(workspace: Path, mirror):
     served("elsewhere")(workspace)
     write_params(workspace, batch_size=8)
@@ -191,7 +201,7 @@ def test_a_loss_that_is_not_finite(what: str, complete: Path, capsys, monkeypatc
 def test_every_documented_case_is_tried_here_or_by_the_machine():
     from tests.test_machine import CASES
 
-    tried = [*PARAMS, *DATA, *IMAGE_FOLDERS, *MODELS, *PREPARED, *TABLES, *TRAINING, *CASES]
+    tried = [*PARAMS, *DATA, *IMAGE_FOLDERS, *UNSEEN, *MODELS, *PREPARED, *TABLES, *TRAINING, *CASES]
     assert sorted(tried) == sorted(documented())
     text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     assert f"{len(tried)} wrong inputs" in text

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from PIL import Image
 
@@ -237,6 +238,46 @@ IMAGE_FOLDERS = {
     "images: none of a class can be read": images("cow/1.png", "cow/2.png", skip_unreadable=True),
     "images: too few to split off test images": images(train=1),
     "images: too few to leave one for training": images(val_size=0.9),
+}
+
+
+def linked(*folders: str) -> Arrange:
+    """The folder of images, some folders in it moved away, with links in their places."""
+
+    def arrange(folder: Path) -> None:
+        images()(folder)
+        for name in folders:
+            (folder / "mine" / name).mkdir(exist_ok=True)
+            (folder / "elsewhere" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "mine" / name).rename(folder / "elsewhere" / name)
+            (folder / "mine" / name).symlink_to(folder / "elsewhere" / name)
+
+    return arrange
+
+
+def latin_1(folder: Path) -> None:
+    try:
+        write(os.fsdecode("mine/dog/café.png".encode("latin-1")), "")(folder)
+    except OSError:
+        pytest.skip("this file system knows no such names")
+
+
+def another_folder(folder: Path) -> None:
+    for name in ("mine", "elsewhere/mine", "elsewhere/deep"):
+        (folder / name).mkdir(parents=True)
+    (folder / "link").symlink_to("elsewhere/deep")
+    write_params(folder, dataset="images", image_dir="link/../mine")
+
+
+UNSEEN = {
+    "images: links to folders": linked("cat", "dog/deep"),
+    "images: left out by .dvcignore": both(images(), write(".dvcignore", "dog/\n")),
+    "images: a repository of DVC in the folder": both(images("cat/.dvc/config"), write("mine/cat/.git/config", "")),
+    "images: a .dvcignore in the folder": both(images(), write("mine/cat/.dvcignore", "1.png")),
+    "images: a link to nothing": both(images(), lambda folder: (folder / "mine/dog/4.png").symlink_to("nothing")),
+    "images: a pipe": both(images(), lambda folder: os.mkfifo(folder / "mine/dog/.pipe")),
+    "images: a name that is not UTF-8": both(images(), latin_1),
+    "image_dir: another folder for DVC": another_folder,
 }
 
 
