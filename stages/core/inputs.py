@@ -57,6 +57,8 @@ def md5_of(path: Path) -> str | None:
             # As in dvc_data.hashfile.tree, so that it can be held against dvc.lock
             listing = [{"md5": md5_of(path / name), "relpath": name} for name in _files_for_dvc(path)]
             return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+        if not path.is_file():  # a pipe would have no end
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     except OSError:
