@@ -84,6 +84,25 @@ def test_the_chosen_setting_is_the_best_by_validation_and_its_test_result_alone_
     assert said.count("test accuracy") == said.count("test loss") == 1
 
 
+def test_the_interval_of_the_chosen_setting_holds_nothing_that_cannot_be():
+    """Student's, of two seeds, is 13 standard deviations wide."""
+    pairs = {0.3: (0.30, 0.34), 0.1: (0.06, 0.14)}
+    experiments = [
+        experiment(loss, dropout=rate, seed=seed) for rate, of in pairs.items() for seed, loss in enumerate(of)
+    ]
+    said = conclusion(compare_settings(experiments, "validation.loss", COMMITTED, None))
+    assert "test accuracy 0.8000 (0.2918 to 1.0000), test loss 0.2000 (0.0000 to 0.7082)" in said
+
+
+def test_equal_figures_of_all_seeds_have_no_interval():
+    """An interval of no width would say that the next seed gives the same."""
+    experiments = [
+        experiment(loss, dropout=rate, seed=seed) for rate, loss in ((0.3, 0.5), (0.1, 0.25)) for seed in (1, 2)
+    ]
+    said = conclusion(compare_settings(experiments, "validation.loss", COMMITTED, None))
+    assert "test accuracy 0.6500 with every seed, test loss 0.3500 with every seed; mean" in said
+
+
 def test_nothing_is_chosen_by_test_images():
     table = compare_settings(sweep({0.3: 0, 0.1: -0.01}), "test.loss", COMMITTED, None)
     assert conclusion(table) == "Nothing is chosen by test.loss: settings are chosen by validation images."

@@ -60,6 +60,12 @@ def test_every_seed_is_a_dot(grid):
     assert len({tuple(place) for place in drawn}) == len(expected) == 50
 
 
+def test_one_seed_each_does_not_say_that_seeds_agree():
+    table = compare_settings(sweep({0.3: 0, 0.1: 0}, seeds=1), "validation.loss", COMMITTED, None)
+    title = dots(table, "validation.accuracy").get_suptitle()
+    assert title.startswith("validation.accuracy: one seed each, so how far seeds lie apart is not known,\n")
+
+
 def test_without_dropout_or_patience_there_is_no_picture_of_them():
     experiments = [*sweep({0.3: 0}), *sweep({0.3: 0.1}, optimizer="sgd")]
     table = compare_settings(experiments, "validation.loss", COMMITTED, None)

@@ -61,12 +61,20 @@ def conclusion(table: Table) -> str:
     beside = "" if top.setting == table.baseline.setting else f" Beside the baseline: {top.verdict}."
     values = {name: top.setting.values(f"test.{name}") for name in ("accuracy", "loss")}
     test = {name: spread([of[seed] for seed in seeds]) for name, of in values.items()}
-    told = ", ".join(f"test {name} {of.mean:.4f} ({of.low:.4f} to {of.high:.4f})" for name, of in test.items())
+    told = ", ".join(
+        f"test {name} {of.mean:.4f}" + (f" ({_within(name, of)})" if of.sd else " with every seed")
+        for name, of in test.items()
+    )
     return (
         f"Chosen: {top.label}, which has the {'lowest' if lower_is_better(table.metric) else 'highest'} mean "
         f"{table.metric}.{beside} On the test images, told for this setting alone: {told}; "
         f"mean and 95% interval of {len(seeds)} seeds."
     )
+
+
+def _within(name: str, of: Spread) -> str:
+    """The interval, without what no such figure can be: with two seeds Student's is wide."""
+    return f"{max(of.low, 0):.4f} to {min(of.high, 1) if name == 'accuracy' else of.high:.4f}"
 
 
 def method(table: Table) -> str:

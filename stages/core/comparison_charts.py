@@ -106,10 +106,10 @@ def dots(table: Table, metric: str) -> Figure | None:
     seeds_apart = max(np.ptp(list(row.setting.values(metric).values())) for row in table.rows)
     means = [np.mean(list(row.setting.values(metric).values())) for row in table.rows]
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
-    figure.suptitle(
-        f"{metric}: seeds of one setting lie up to {seeds_apart:.4f} apart,\n"
-        f"the means of the settings up to {np.ptp(means):.4f}"
-    )
+    apart = f"seeds of one setting lie up to {seeds_apart:.4f} apart"
+    if all(row.spread.count == 1 for row in table.rows):
+        apart = "one seed each, so how far seeds lie apart is not known"
+    figure.suptitle(f"{metric}: {apart},\nthe means of the settings up to {np.ptp(means):.4f}")
     axes = figure.subplots()
     width = 0.8 / len(groups)
     for number, (values, rows) in enumerate(groups.items()):
