@@ -7,6 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from stages.core.datasets import Dataset, digits, first, image_folder, split
 from stages.core.errors import UserError
+from stages.core.images import Images
 from tests.conftest import ROOT, write_pictures
 
 AS_DIGITS = {"image_size": 8, "color_mode": "grayscale", "test_size": 0.2, "split_seed": 0, "skip_unreadable": False}
@@ -88,7 +89,7 @@ def test_pictures_are_in_colour_where_that_is_asked_for(tmp_path: Path):
 
 def spoiled(folder: Path) -> list[str]:
     """A folder in which some files are no pictures; the lines that name them."""
-    write_pictures(folder, first(digits().train, 60))
+    write_pictures(folder, first(digits().train, 100))
     (folder / "readme.txt").write_text("about these pictures", encoding="utf-8")
     (folder / "3/notes.txt").write_text("about the threes", encoding="utf-8")
     (folder / "7/empty.png").touch()
@@ -113,7 +114,7 @@ def test_files_that_cannot_be_read_are_all_named_and_stop_it(tmp_path: Path, cap
 def test_files_that_cannot_be_read_are_left_out_where_that_is_asked_for_but_named(tmp_path: Path, caplog):
     spoiled(tmp_path)
     found = image_folder(tmp_path, **AS_DIGITS | {"skip_unreadable": True})
-    assert len(found.train.labels) + len(found.test.labels) == 60
+    assert len(found.train.labels) + len(found.test.labels) == 100
     assert found.left_out == len(caplog.messages) == 4
     assert not any(path.suffix == ".txt" for path in found.test_files)
 
@@ -136,6 +137,36 @@ def test_too_few_pictures_to_split_are_refused_in_one_line(tmp_path: Path):
         Image.new("L", (2, 2)).save(tmp_path / name / "2.png")
     with pytest.raises(UserError, match=r": test_size 0\.2 of 4 pictures: The test_size = 1 should be "):
         image_folder(tmp_path, **AS_DIGITS)
+
+
+def test_a_class_that_the_split_leaves_without_a_picture_is_refused_and_what_it_names_is_enough(tmp_path: Path):
+    data = digits().train
+    of = {label: np.flatnonzero(data.labels == label) for label in range(3)}
+
+    def folder(name: str, *counts: int) -> Path:
+        rows = np.concatenate([of[label][:count] for label, count in enumerate(counts)])
+        write_pictures(tmp_path / name, Images(data.images[rows], data.labels[rows], data.classes))
+        return tmp_path / name
+
+    def found(path: Path, test_size: float) -> list[list[int]]:
+        parts = image_folder(path, **AS_DIGITS | {"test_size": test_size})
+        return [np.bincount(part.labels, minlength=3).tolist() for part in (parts.train, parts.test)]
+
+    lopsided = folder("lopsided", 60, 3, 2)
+    with pytest.raises(UserError) as refused:
+        found(lopsided, 0.1)
+    assert str(refused.value) == (
+        f"{lopsided}/2: test_size 0.1 takes none of its 2 pictures for test; enough: 10 pictures, or test_size: 0.5"
+    )
+    assert found(lopsided, 0.5) == [[30, 1, 1], [30, 2, 1]]
+    assert found(folder("more", 60, 10, 10), 0.1) == [[54, 9, 9], [6, 1, 1]]
+    assert found(folder("three", 60, 3), 0.34) == [[39, 2, 0], [21, 1, 0]]
+    with pytest.raises(UserError, match=r"/1: .* 3 pictures for test; enough: 10 pictures, or test_size: 0\.34$"):
+        found(tmp_path / "three", 0.1)
+    with pytest.raises(
+        UserError, match=r"/2: test_size 0\.8 leaves none of its 2 pictures for training; enough: .*0\.5$"
+    ):
+        found(lopsided, 0.8)
 
 
 def test_the_committed_examples_are_the_first_test_images_of_each_class(real_data):

@@ -11,7 +11,7 @@ from stages import check, evaluate, prepare, train
 from stages.core.datasets import digits, first
 from stages.core.duplicates import also_among
 from stages.core.errors import UserError
-from stages.core.images import load_images
+from stages.core.images import Images, load_images
 from tests.conftest import read_json, run_stages, write_params, write_pictures
 
 
@@ -89,6 +89,54 @@ def test_a_folder_too_small_to_leave_an_image_for_training_is_refused(workspace)
     with pytest.raises(UserError, match=r"params\.yaml: val_size: must leave an image for training, got 0\.999 of 80"):
         run_stages(workspace, prepare, **OF_PICTURES, val_size=0.999)
     assert not (workspace / "metrics").exists()
+
+
+def write_lopsided(folder: Path, *counts: int) -> None:
+    """Pictures of the digits, so many of 0, of 1, ..."""
+    data = digits().train
+    rows = np.concatenate([np.flatnonzero(data.labels == label)[:count] for label, count in enumerate(counts)])
+    write_pictures(folder, Images(data.images[rows], data.labels[rows], data.classes))
+
+
+def test_prepare_names_the_classes_that_a_part_has_no_image_of(workspace, capsys):
+    write_lopsided(workspace / "mine", 50, 50, 3)
+    run_stages(workspace, prepare, **OF_PICTURES)
+    assert capsys.readouterr().out == (
+        "images: 65 train, 17 val, 21 test images\n"
+        "classes without validation images, so loss and accuracy there say nothing of them: 2\n"
+    )
+    run_stages(workspace, prepare, limit=8, batch_size=2)
+    assert capsys.readouterr().out == (
+        "digits: 6 train, 2 val, 8 test images\n"
+        "classes without training images, so they cannot be learned: 0, 2, 5, 6, 7, 8, 9\n"
+        "classes without validation images, so loss and accuracy there say nothing of them: "
+        "0, 1, 2, 3, 4, 5, 6, 7, 8\n"
+        "classes without test images, so they have no score and are in no mean: 0, 1, 4, 5, 9\n"
+    )
+
+
+def test_of_many_classes_without_images_ten_are_named(workspace, capsys):
+    for part in ("train", "test"):
+        for label in range(15):
+            write_pictures(workspace / "mine" / part, Images(np.zeros((2, 8, 8), np.uint8), [label] * 2, range(15)))
+    run_stages(workspace, prepare, **OF_PICTURES, limit=2)
+    names = "10, 11, 12, 13, 14, 2, 3, 4, 5, 6 and 3 more"
+    assert f"so they have no score and are in no mean: {names}\n" in capsys.readouterr().out
+
+
+def test_a_class_of_which_none_is_left_for_training_is_refused_but_not_in_a_smoke_run(workspace, capsys):
+    write_lopsided(workspace / "mine", 60, 40, 2)
+    of = OF_PICTURES | {"test_size": 0.5, "split_seed": 3}
+    with pytest.raises(UserError) as refused:
+        run_stages(workspace, prepare, **of)
+    assert str(refused.value) == (
+        "params.yaml: val_size: must leave an image of each class for training, got 0.2, which with split_seed 3 "
+        "leaves none of 2; try another split_seed"
+    )
+    assert not (workspace / "metrics").exists()
+    run_stages(workspace, prepare, **of, limit=51)
+    assert "classes without training images, so they cannot be learned: 2\n" in capsys.readouterr().out
+    run_stages(workspace, prepare, **of | {"split_seed": 0})
 
 
 @pytest.mark.parametrize(

@@ -214,13 +214,16 @@ DATA = {
 }  # fmt: skip
 
 
-def images(*odd: str, train: int = 4, **changes: object) -> Arrange:
-    """A folder of images, `mine`: two classes, some files of each, some of them odd; and the parameters to use it."""
+def images(*odd: str, train: int = 4, rare: int = 0, **changes: object) -> Arrange:
+    """A folder of images, `mine`: two classes, some files of each, some of them odd; and the parameters to use it.
+
+    And a few of a third class, `rare`.
+    """
 
     def arrange(folder: Path) -> None:
-        for name in ("cat", "dog"):
-            (folder / "mine" / name).mkdir(parents=True)
-            for number in range(train):
+        for name, count in {"cat": train, "dog": train, "rare": rare}.items():
+            for number in range(count):
+                (folder / "mine" / name).mkdir(parents=True, exist_ok=True)
                 Image.new("L", (9, 9), number).save(folder / "mine" / name / f"{number}.png")
         for path in odd:
             (folder / "mine" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -238,6 +241,9 @@ IMAGE_FOLDERS = {
     "images: none of a class can be read": images("cow/1.png", "cow/2.png", skip_unreadable=True),
     "images: too few to split off test images": images(train=1),
     "images: too few to leave one for training": images(val_size=0.9),
+    "images: a class too small for test": images(test_size=0.1, train=20, rare=2),
+    "images: a class that test takes whole": images(test_size=0.8, train=20, rare=2),
+    "images: a class that validation takes whole": images(test_size=0.5, train=20, rare=2, split_seed=6),
 }
 
 

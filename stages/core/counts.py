@@ -1,13 +1,21 @@
-"""What metrics/data.json says of the data, held against the test images."""
+"""How many images there are: what metrics/data.json says, held against the test images, and classes without any."""
 
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stages.core.artifacts import load_json, unusable
 from stages.core.images import Images
 
 DATA = Path("metrics/data.json")
 COUNTS = ("classes", "train", "val", "test", "test_in_training", "left_out")
+
+
+def classes_without(data: Images) -> list[str]:
+    """The classes of which there is no image."""
+    counts = np.bincount(data.labels, minlength=len(data.classes))  # [classes]
+    return data.classes[counts == 0].tolist()
 
 
 def counted(test: Images) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The data sets: each is a function that returns a `Dataset`, and a case of `load`."""
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -92,6 +93,7 @@ def image_folder(
             rows = train_test_split(numbers, test_size=test_size, random_state=split_seed, stratify=data.labels)
         except ValueError as error:
             raise UserError(f"{folder}: test_size {test_size} of {len(paths)} pictures: {one_line(error)}") from error
+        _check_shares(folder, data, test_size, *rows)
         parts = {part: _rows(data, paths, chosen) for part, chosen in zip(("train", "test"), rows, strict=True)}
     (train, train_files), (test, test_files) = parts["train"], parts["test"]
     return Dataset(train, test, train_files.tolist(), test_files.tolist(), left_out)
@@ -127,6 +129,28 @@ def _read_parts(folder: Path, image_size: int, color_mode: str, skip_unreadable:
 
 def _rows(data: Images, paths: np.ndarray, rows: np.ndarray) -> Part:
     return Images(data.images[rows], data.labels[rows], data.classes), paths[rows]
+
+
+def _check_shares(folder: Path, data: Images, test_size: float, train: np.ndarray, test: np.ndarray) -> None:
+    """Raise UserError if a class has no picture in one of the parts, whose rows these are."""
+    counts = np.bincount(data.labels)
+
+    def without(rows: np.ndarray) -> tuple[str, int] | None:
+        # scikit-learn rounds the share of a small class to none or to all. The smallest is named: what is enough for
+        # it is enough for all.
+        lacking = np.setdiff1d(data.labels, data.labels[rows])
+        if not len(lacking):
+            return None
+        label = lacking[counts[lacking].argmin()]
+        return f"{folder / data.classes[label]}: test_size {test_size}", int(counts[label])
+
+    if found := without(test):
+        where, count = found
+        enough = f"{math.ceil(1 / test_size)} pictures, or test_size: {math.ceil(100 / count) / 100}"
+        raise UserError(f"{where} takes none of its {count} pictures for test; enough: {enough}")
+    if found := without(train):
+        where, count = found
+        raise UserError(f"{where} leaves none of its {count} pictures for training; enough: test_size: 0.5")
 
 
 def load(params: DataParams) -> Dataset:
