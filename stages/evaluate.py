@@ -55,14 +55,14 @@ def main() -> None:
     best = saved[BEST_MODEL]
     probabilities = predict(best, test.images)  # [n, classes]
     predicted = probabilities.argmax(axis=-1)  # [n]
-    scores = dict(zip(names, per_class(test.labels, predicted, len(names)), strict=True))
+    scores = {names[label]: score for label, score in per_class(test.labels, predicted).items()}
     bins = reliability(probabilities, test.labels)
 
     evaluation = {
         "validation": loss_and_accuracy(best, val),
         "test": {
             **loss_and_accuracy(best, test),
-            "macro_f1": macro_f1(test.labels, predicted, len(names)),
+            "macro_f1": macro_f1(test.labels, predicted),
             "ece": expected_calibration_error(bins),
             "per_class": {
                 name: {"precision": score.precision, "recall": score.recall, "f1": score.f1}
@@ -78,6 +78,7 @@ def main() -> None:
         names,
         test.images.shape[1:],
         evaluation,
+        scores,
         bins,
         params=params.used(),
         data=data,

@@ -1,13 +1,12 @@
 """Draw the tables and the test images as pictures, and put all that is known of the run into one page."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stages.core.artifacts import METRICS, load_csv, load_json, outputs, save_json, unusable
-from stages.core.calibration import ReliabilityBin
+from stages.core.calibration import ReliabilityBin, error_by_chance
 from stages.core.charts import confusion, curves, reliability_diagram
 from stages.core.counts import counted
 from stages.core.ending import why_it_ended
@@ -61,15 +60,15 @@ def measured() -> dict[str, dict[str, float]]:
         raise unusable(EVALUATION, error) from error
 
 
-def scores(classes: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of plots/per_class.csv.
+def scores(test: Images) -> list[dict[str, Any]]:
+    """The rows of plots/per_class.csv: the classes that have test images.
 
     Raises:
         UserError: it is of other classes.
     """
     columns = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
     rows = load_csv(PER_CLASS, columns)
-    if [row["class"] for row in rows] != list(classes):
+    if [row["class"] for row in rows] != test.classes[np.unique(test.labels)].tolist():
         raise unusable(PER_CLASS, "its classes are not those of data/prepared/test.npz")
     return rows
 
@@ -91,8 +90,9 @@ def main() -> None:
     page = {
         "kept": f"Epoch {train['best_epoch']} of {train['epochs']} is kept. Training {ending}.",
         "measured": measured(),
-        "scores": scores(test.classes),
+        "scores": scores(test),
         "params": params.used(),
+        "error_by_chance": error_by_chance(bins),
         "data": counted(test),
         "environment": load_json(Path("metrics/environment.json")),
     }

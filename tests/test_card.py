@@ -10,6 +10,7 @@ import yaml
 from stages.core.calibration import ReliabilityBin
 from stages.core.card import card
 from stages.core.images import load_images
+from stages.core.metrics import ClassScores
 from stages.core.params import OF_A_FOLDER
 from tests.conftest import read_json
 
@@ -28,9 +29,13 @@ def test_it_gives_the_results_of_the_run(complete):
     for metric in ("accuracy", "loss"):
         assert rows[metric] == [f"{evaluation[part][metric]:.4f}" for part in ("validation", "test")]
     assert rows["macro F1"] == ["", f"{evaluation['test']['macro_f1']:.4f}"]
-    for name, score in evaluation["test"]["per_class"].items():
-        assert rows[name] == [f"{score[part]:.3f}" for part in ("precision", "recall", "f1")]
     test = load_images(Path("data/prepared/test.npz"))
+    images = np.bincount(test.labels)
+    for name, score in evaluation["test"]["per_class"].items():
+        count = images[test.classes.tolist().index(name)]
+        assert rows[name] == [*(f"{score[part]:.3f}" for part in ("precision", "recall", "f1")), str(count)]
+    assert f"the most frequent class each time would be right on {images.max()} of the 360 test images" in text
+    assert "No test images" not in text
     assert f"right on {round(evaluation['test']['accuracy'] * len(test.labels))} of {len(test.labels)}" in text
     assert f"is {100 * evaluation['test']['ece']:.1f} %" in text
     data, train = read_json("metrics/data.json"), read_json("metrics/train.json")
@@ -65,15 +70,16 @@ VALUES = {
         "validation": {"accuracy": 0.5, "loss": 1.0},
         "test": {
             "accuracy": 0.5, "loss": 1.0, "macro_f1": 0.5, "ece": 0.1,
-            "per_class": {name: {"precision": 0.5, "recall": 0.5, "f1": 0.5} for name in ("a|b", "c")},
         },
     },
+    "scores": {name: ClassScores(0.5, 0.5, 0.5, 5) for name in ("a|b", "c")},
     "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],
     "params": {
         "dropout": 0.0, "hidden_units": 7, "image_dir": "data/mine", "color_mode": "rgb", "save_best_only": False,
         "monitor": "loss",
     },
-    "data": {"dataset": "images", "train": 1, "val": 1, "test": 10, "test_in_training": 3, "left_out": 2},
+    "data": {"dataset": "images", "train": 1, "val": 1, "test": 10, "test_in_training": 3, "left_out": 2,
+        "most_frequent": 5, "untested": []},
     "train": {"epochs": 9, "best_epoch": 9},
     "environment": {"cpu": "pdp11"},
 }  # fmt: skip
@@ -88,10 +94,31 @@ def test_a_card_of_a_folder_of_images_says_where_they_are_and_what_is_wrong_with
     assert "Dropout" not in text
     assert "Epoch 9 of 9 is kept.\n" in text
     assert "A photograph must look like the data" not in text
-    assert tables(text)[r"a\|b"] == ["0.500"] * 3
+    assert tables(text)[r"a\|b"] == [*["0.500"] * 3, "5"]
     assert yaml.safe_load(text.split("---")[1]) == {
         "license": "other", "library_name": "keras", "pipeline_tag": "image-classification",
     }  # fmt: skip
+
+
+def test_a_class_without_test_images_is_named_and_has_no_row():
+    values = VALUES | {"data": VALUES["data"] | {"untested": ["rare", "d"]}}
+    text = card(["a|b", "c", "rare", "d"], (32, 32, 3), **values)
+    assert "\n\nNo test images, so no score and in no mean: rare, d.\n" in text
+    assert not {"rare", "d"} & tables(text).keys()
+    assert '["a|b", "c", "rare", "d"]' in text
+
+
+def test_it_rounds_the_share_that_is_right_from_the_counts():
+    """Of 8,685 of 10,000, float32 makes 86.84999."""
+    values = VALUES | {"bins": [ReliabilityBin(0.8, 0.8685, 0.86, 0.88, 10_000)]}
+    text = card(["a|b", "c"], (32, 32, 3), **values)
+    assert "right on 8,685 of 10,000" in text
+    assert "80.0 % sure on average and right on 86.9 %" in text
+
+
+def test_it_says_what_calibration_error_chance_alone_makes():
+    text = card(["a|b", "c"], (32, 32, 3), **VALUES | {"bins": [ReliabilityBin(0.75, 1.0, 0.2, 1.0, 1)]})
+    assert "a model exactly as right as it is sure would show 37.5 % on so many images, by chance" in text
 
 
 def test_no_line_is_left_over_from_the_template(complete):

@@ -62,10 +62,26 @@ def test_the_confusion_matrix_names_and_frames_the_two_most_frequent_mistakes():
     assert [frame.get_center().tolist() for frame in axes.patches] == [[1, 0], [0, 2]]  # x: predicted
 
 
-def test_without_a_mistake_none_is_named():
-    figure = confusion(np.array([0]), np.array([0]), ["a", "b"])
-    assert figure.get_suptitle() == "1 of 1 test images classified correctly"
-    assert not figure.axes[0].patches
+@pytest.mark.parametrize(
+    ("predicted", "mistaken"),
+    [
+        ([0, 0, 0, 1, 1, 2], ""),
+        ([0, 0, 0, 1, 2, 2], "; mistaken:\nb for c (1 of 2)"),
+        ([1, 0, 0, 1, 2, 2], "; mistaken:\na for b (1 of 3), b for c (1 of 2)"),
+        ([1, 0, 0, 2, 1, 0], ""),  # three, each once
+        ([1, 1, 0, 2, 1, 0], "; most often mistaken:\na for b (2 of 3)"),
+    ],
+)
+def test_of_mistakes_that_are_equally_frequent_none_is_named_before_the_others(predicted, mistaken):
+    figure = confusion(np.array([0, 0, 0, 1, 1, 2]), np.array(predicted), ["a", "b", "c"])
+    assert figure.get_suptitle().partition(" test images classified correctly")[2] == mistaken
+    assert len(figure.axes[0].patches) == mistaken.count(" for ")
+
+
+def test_a_row_without_images_says_so():
+    figure = confusion(np.array([0, 2]), np.array([0, 1]), ["a", "b", "c", "d"])
+    said = [text.get_position() for text in figure.axes[0].texts if text.get_text() == "no test image"]
+    assert [y for _, y in said] == [1, 3]
 
 
 def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> list[ReliabilityBin]:
@@ -97,6 +113,17 @@ def test_the_reliability_diagram_weighs_each_bin_by_its_images():
     assert title[1] == f"Expected calibration error {expected_calibration_error(table):.1%}, 400 test images"
 
 
+def test_the_reliability_diagram_rounds_what_is_right_as_the_card_does():
+    """Of 15 of 10,000, Python makes 0.1 %."""
+    title = reliability_diagram(bins([0.002], [0.0015], [10_000])).get_suptitle()
+    assert title.startswith("0.2% sure on average, 0.2% right")
+
+
+def test_one_mistake_among_images_that_are_almost_sure_is_no_overconfidence():
+    title = reliability_diagram(bins([0.9999], [0.999], [1000])).get_suptitle()
+    assert "no over- or underconfidence shown (by chance: ±0.1)" in title
+
+
 def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():
     above, below = reliability_diagram(bins([0.5, 1.0], [0.4, 0.9], [300, 1000])).axes
     (interval,) = above.collections
@@ -116,7 +143,7 @@ def test_equal_figures_give_equal_bytes_whatever_the_users_style(tmp_path: Path)
 
 def test_a_confusion_matrix_of_many_classes_grows_and_shortens_their_names():
     classes = [f"number {number} of forty classes" for number in range(40)]
-    figure = confusion(np.arange(40), np.roll(np.arange(40), 1), classes)
+    figure = confusion(np.arange(40), np.where(np.arange(40) < 2, np.arange(40) + 7, np.arange(40)), classes)
     few = confusion(np.array([0, 1]), np.array([0, 1]), ["a", "b"])
     assert figure.get_size_inches()[0] == pytest.approx(few.get_size_inches()[0] * 40 / 18)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][7] == "number 7 … classes"

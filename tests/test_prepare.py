@@ -1,13 +1,14 @@
 """check and prepare, in one process, without DVC."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages import check, evaluate, prepare, train
+from stages import check, evaluate, plot, prepare, train
 from stages.core.datasets import digits, first
 from stages.core.duplicates import also_among
 from stages.core.errors import UserError
@@ -137,6 +138,23 @@ def test_a_class_of_which_none_is_left_for_training_is_refused_but_not_in_a_smok
     run_stages(workspace, prepare, **of, limit=51)
     assert "classes without training images, so they cannot be learned: 2\n" in capsys.readouterr().out
     run_stages(workspace, prepare, **of | {"split_seed": 0})
+
+
+def test_a_class_without_test_images_is_in_no_mean_and_named_from_end_to_end(workspace):
+    write_lopsided(workspace / "mine", 60, 60, 2)
+    smoke = OF_PICTURES | {"test_size": 0.5, "limit": 12, "batch_size": 4, "epochs": 1}
+    run_stages(workspace, prepare, train, evaluate, plot, **smoke)
+    labels = load_images(Path("data/prepared/test.npz")).labels
+    assert set(labels) == {0, 1}
+    measured = read_json("metrics/evaluation.json")["test"]
+    assert list(measured["per_class"]) == ["0", "1"]
+    assert measured["macro_f1"] == pytest.approx(np.mean([score["f1"] for score in measured["per_class"].values()]))
+    table = Path("plots/per_class.csv").read_text().splitlines()
+    assert [line[:2] for line in table[1:]] == ["0,", "1,"]
+    for path in ("models/CARD.md", "plots/report.html"):
+        text = Path(path).read_text(encoding="utf-8")
+        assert "No test images, so no score and in no mean: 2." in text
+        assert not re.search(r"(?m)^\| 2 \||>2</th>", text)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def page(predicted: np.ndarray, test: Images = TEST, **changes) -> str:
         "kept": "Epoch 1 of 1 is kept. Training ran its only epoch.",
         "measured": {part: {"accuracy": 0.5, "loss": 1.25} for part in ("validation", "test")},
         "scores": [{"class": name, "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 1_000} for name in names],
+        "error_by_chance": 0.0123,
         "params": {"patience": None, "limit": None, "dropout": 0.0, "save_best_only": False},
         "data": {
             "dataset": "squares",
@@ -54,6 +55,8 @@ def page(predicted: np.ndarray, test: Images = TEST, **changes) -> str:
             "test": 5,
             "test_in_training": 0,
             "left_out": 0,
+            "most_frequent": 2,
+            "untested": [],
         },
         "environment": {"cpu": "pdp11"},
     }
@@ -127,6 +130,22 @@ def test_the_page_has_the_scores_of_each_class_the_lowest_f1_first(real, complet
     table = [line.split(",") for line in Path("plots/per_class.csv").read_text().splitlines()[1:]]
     table.sort(key=lambda row: float(row[3]))
     assert scores == [[name, *(f"{float(score):.3f}" for score in row), support] for name, *row, support in table]
+
+
+def test_the_page_names_the_classes_without_test_images_and_what_naming_one_class_would_give():
+    data = {
+        "dataset": "squares", "classes": 3, "train": 9, "val": 2, "test": 5, "test_in_training": 0, "left_out": 0,
+        "most_frequent": 4, "untested": ["<rare>", "d"],
+    }  # fmt: skip
+    said = text(parsed(page(LABELS, data=data)).find(".//section[@id='classes']"))
+    assert "No test images, so no score and in no mean: <rare>, d." in said
+    assert "Naming the most frequent class each time would be right on 4 of the 5 test images." in said
+    assert "No test images" not in page(LABELS)
+
+
+def test_the_page_says_what_calibration_error_chance_alone_makes():
+    said = text(parsed(page(LABELS)).find(".//section[@id='confidence']"))
+    assert "would show a calibration error of 1.2% on so many images, by chance." in said
 
 
 def test_the_page_shows_the_very_files_that_plot_wrote_and_says_what_they_found(real, complete):

@@ -1,6 +1,7 @@
 """Whether a classifier is as often right as it is sure. Arrays in, plain numbers out."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,3 +45,55 @@ def expected_calibration_error(table: list[ReliabilityBin]) -> float:
     """The mean distance of confidence and accuracy, weighted by count (Guo et al. 2017, equation 3)."""
     # fsum, since the built-in sum rounds differently from Python 3.12 on, and so would the committed figure
     return math.fsum(row.count * abs(row.accuracy - row.confidence) for row in table) / sum(row.count for row in table)
+
+
+def sure_and_right(table: Sequence[ReliabilityBin]) -> tuple[float, int, int]:
+    """The mean top probability of all images, how many are classified rightly, and how many there are."""
+    count = sum(row.count for row in table)
+    right = sum(round(row.accuracy * row.count) for row in table)
+    return math.fsum(row.count * row.confidence for row in table) / count, right, count
+
+
+def in_percent(right: int, count: int) -> str:
+    """A share of images with one decimal, half rounded up.
+
+    From the counts: a float that stands for 86.85 % lies above or below it, by how it came about.
+    """
+    tenths = (2000 * right + count) // (2 * count)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def _right_by_chance(table: Sequence[ReliabilityBin]) -> np.ndarray:
+    """How probable each number of right answers is, float [images + 1], if each is right with its bin's confidence.
+
+    Hong 2013, "On computing the distribution function for the Poisson binomial distribution", section 2.2.
+    """
+    numbers = sum(row.count for row in table) + 1
+    turns = np.exp(-2j * np.pi * np.arange(numbers // 2 + 1) / numbers)
+    spectrum = np.prod([(1 - row.confidence + row.confidence * turns) ** row.count for row in table], axis=0)
+    return np.fft.irfft(spectrum, numbers)
+
+
+def gap_by_chance(table: Sequence[ReliabilityBin]) -> float:
+    """How far confidence and accuracy of all images are apart, at most, in 95 % of cases by chance alone.
+
+    That is, if each image is right with the probability that is claimed. Exact: with few images, or probabilities near
+    1, a normal distribution gives less than a single mistake makes.
+    """
+    sure, _, total = sure_and_right(table)
+    gap = np.abs(np.arange(total + 1) / total - sure)
+    order = np.argsort(gap, kind="stable")
+    within = np.cumsum(_right_by_chance(table)[order])
+    return float(gap[order][np.searchsorted(within, 0.95)])
+
+
+def error_by_chance(table: Sequence[ReliabilityBin]) -> float:
+    """The expected calibration error that a model as right as it is sure has on average, by chance alone.
+
+    It is a mean of distances, so it is never 0, and large where bins have few images.
+    """
+    distances = (
+        np.abs(np.arange(row.count + 1) / row.count - row.confidence) @ _right_by_chance([row]) for row in table
+    )
+    count = sum(row.count for row in table)
+    return math.fsum(row.count * distance for row, distance in zip(table, distances, strict=True)) / count

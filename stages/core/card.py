@@ -1,11 +1,11 @@
 """The model's card: what it is, how good, and how to use it. The form is that of Hugging Face's model cards."""
 
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.core.calibration import ReliabilityBin
+from stages.core.calibration import ReliabilityBin, error_by_chance, in_percent, sure_and_right
+from stages.core.metrics import ClassScores
 from stages.core.pages import TEMPLATES, render
 
 
@@ -13,6 +13,7 @@ def card(
     classes: Sequence[str],
     shape: tuple[int, ...],
     evaluation: dict[str, Any],
+    scores: Mapping[str, ClassScores],
     bins: Sequence[ReliabilityBin],
     *,
     params: dict[str, Any],
@@ -26,23 +27,26 @@ def card(
         classes: the names, in the order of the model's outputs.
         shape: of one image, [height, width] or [height, width, 3].
         evaluation: what metrics/evaluation.json says.
+        scores: of each class that has test images.
         bins: accuracy by confidence, on the test images.
         params: every parameter that counts.
-        data: what metrics/data.json says.
+        data: what `counted` says.
         train: what metrics/train.json says.
         environment: what metrics/environment.json says.
     """
-    count = sum(row.count for row in bins)
-    sure = math.fsum(row.count * row.confidence for row in bins) / count
+    sure, right, count = sure_and_right(bins)
     return render(
         TEMPLATES / "CARD.md",
-        classes=[_cell(name) for name in classes],
+        classes=len(classes),
         list_of_classes=json.dumps(list(classes), ensure_ascii=False),
         shape=list(shape),
         evaluation=evaluation,
-        scores=list(evaluation["test"]["per_class"].values()),
+        scores={_cell(name): score for name, score in scores.items()},
         sure=sure,
+        right=right,
+        share_right=in_percent(right, count),
         count=count,
+        error_by_chance=error_by_chance(bins),
         params=params,
         data=data,
         train=train,

@@ -1,13 +1,18 @@
 """Charts of one run: curves, confusion matrix, reliability diagram. Each title states what was found."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stages.core.calibration import ReliabilityBin, expected_calibration_error
+from stages.core.calibration import (
+    ReliabilityBin,
+    expected_calibration_error,
+    gap_by_chance,
+    in_percent,
+    sure_and_right,
+)
 from stages.core.ending import how_it_ended
 from stages.core.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
 
@@ -46,6 +51,8 @@ def curves(history: dict[str, np.ndarray], best_epoch: int, stopped_epoch: int |
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
     """How often images of each class were taken for each class; the two most frequent mistakes named and framed.
 
+    Of mistakes that are equally frequent, none is named before the others.
+
     Args:
         labels: the true class of each image, int [n].
         predicted: the predicted class of each image, int [n].
@@ -56,14 +63,15 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     share = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
 
     wrong = counts * (1 - np.eye(len(classes), dtype=int))
-    worst = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
-    worst = [cell for cell in worst if wrong[cell]]
+    most = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:3]]
+    most = [cell for cell in most if wrong[cell]]
+    worst = most[:2] if len(most) < 3 else [cell for cell in most if wrong[cell] > wrong[most[2]]]
     names = [shortened(name) for name in classes]
     mistakes = [f"{names[i]} for {names[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
     finding = f"{np.trace(counts):,} of {counts.sum():,} test images classified correctly"
     if mistakes:
         between = ", " if sum(map(len, mistakes)) < LINE else ",\n"
-        finding += f"; most often mistaken:\n{between.join(mistakes)}"
+        finding += f"; {'most often ' * (len(most) > len(worst))}mistaken:\n{between.join(mistakes)}"
 
     scale = max(1, len(classes) / ROOM)
     figure = Figure(figsize=(WIDTH * scale, 7.6 * scale), layout="constrained")
@@ -74,6 +82,8 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), names)
+    for i in np.flatnonzero(counts.sum(axis=1) == 0):
+        axes.text((len(classes) - 1) / 2, i, "no test image", ha="center", va="center", color="#555555")
     for (i, j), count in np.ndenumerate(counts):
         if count:
             axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
@@ -89,17 +99,15 @@ def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
     Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
     """
     confidence, accuracy, low, high, count = np.array(table).T  # float [bins] each
-    total = int(count.sum())
-    sure, right = (float(values @ count) / total for values in (confidence, accuracy))
-    # How far the two would be apart by chance, 95 %, if each image were right with the probability that is claimed.
-    chance = 1.96 * math.sqrt(confidence * (1 - confidence) @ count) / total
+    sure, right, total = sure_and_right(table)
+    gap, chance = abs(sure - right / total), gap_by_chance(table)
     verdict = "no over- or underconfidence shown"
-    if abs(sure - right) > chance:
-        verdict = f"{'over' if sure > right else 'under'}confident by {abs(sure - right) * 100:.1f} points"
+    if gap > chance:
+        verdict = f"{'over' if sure > right / total else 'under'}confident by {gap * 100:.1f} points"
 
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(
-        f"{sure:.1%} sure on average, {right:.1%} right: {verdict} (by chance: ±{chance * 100:.1f})\n"
+        f"{sure:.1%} sure on average, {in_percent(right, total)}% right: {verdict} (by chance: ±{chance * 100:.1f})\n"
         f"Expected calibration error {expected_calibration_error(table):.1%}, {total:,} test images"
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -123,4 +131,5 @@ def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
         below.annotate(f"{number:,.0f}", (x, number), (0, 2), textcoords="offset points", ha="center", fontsize=9)
     below.set(xlabel="confidence (probability of the predicted class)", ylabel="images")
     below.margins(y=0.2)
+    below.yaxis.get_major_locator().set_params(integer=True)
     return figure

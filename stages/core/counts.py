@@ -21,6 +21,8 @@ def classes_without(data: Images) -> list[str]:
 def counted(test: Images) -> dict[str, Any]:
     """The name of the data set, and how many there are of its classes, its images, and of what is odd about them.
 
+    And of how many test images the most frequent class is, `most_frequent`, and the names of those of none, `untested`.
+
     Raises:
         UserError: metrics/data.json is of other images.
     """
@@ -29,4 +31,4 @@ def counted(test: Images) -> dict[str, Any]:
         raise unusable(DATA, "its images are not those of data/prepared/test.npz")
     if wrong := [name for name in COUNTS if not isinstance(data[name], int)]:
         raise unusable(DATA, f"{wrong[0]} is no number: {data[wrong[0]]!r}")
-    return data
+    return data | {"most_frequent": int(np.bincount(test.labels).max()), "untested": classes_without(test)}

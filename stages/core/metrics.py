@@ -1,4 +1,4 @@
-"""The scores of each class. Arrays in, plain numbers out."""
+"""The scores of each class that has images: a class without any has none, and is in no mean. Arrays in, numbers out."""
 
 from typing import NamedTuple
 
@@ -15,15 +15,16 @@ class ClassScores(NamedTuple):
     support: int  # images of the class
 
 
-def per_class(labels: np.ndarray, predicted: np.ndarray, classes: int) -> list[ClassScores]:
-    """Precision, recall and F1 of each class; 0 where a class was never predicted or never there."""
-    columns = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
-    return [
-        ClassScores(float(precision), float(recall), float(f1), int(support))
-        for precision, recall, f1, support in zip(*columns, strict=True)
-    ]
+def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScores]:
+    """Precision (0 where the class was never predicted), recall and F1, by the numbers of the classes, in order."""
+    there = np.unique(labels).tolist()
+    columns = precision_recall_fscore_support(labels, predicted, labels=there, zero_division=0)
+    return {
+        label: ClassScores(float(precision), float(recall), float(f1), int(support))
+        for label, precision, recall, f1, support in zip(there, *columns, strict=True)
+    }
 
 
-def macro_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
     """The plain mean of the classes' F1."""
-    return float(f1_score(labels, predicted, labels=range(classes), average="macro", zero_division=0))
+    return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0))

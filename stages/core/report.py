@@ -21,6 +21,7 @@ def report(
     kept: str,
     measured: dict[str, dict[str, float]],
     scores: Sequence[dict[str, Any]],
+    error_by_chance: float,
     params: dict[str, Any],
     data: dict[str, Any],
     environment: dict[str, str],
@@ -34,9 +35,10 @@ def report(
         figures: by the names of their files; all but the worst mistakes, which the page shows image by image.
         kept: which epoch is kept and why training ended, in words.
         measured: `accuracy` and `loss` on `validation` and on `test` images.
-        scores: `class`, `precision`, `recall`, `f1` and `support` of each class.
+        scores: `class`, `precision`, `recall`, `f1` and `support` of each class that has test images.
+        error_by_chance: the expected calibration error of a model as right as it is sure.
         params: every parameter that counts.
-        data: what metrics/data.json says.
+        data: what `counted` says.
         environment: what besides the inputs decides the bytes.
     """
     finding, mistakes = surest_mistakes(test, predicted, confidence)
@@ -48,6 +50,7 @@ def report(
         kept=kept,
         measured=measured,
         scores=sorted(scores, key=lambda row: row["f1"]),
+        error_by_chance=error_by_chance,
         figures=figures,
         finding=finding,
         mistakes=[
