@@ -54,7 +54,7 @@ def test_make_runs_on_the_digits_says_so_and_comes_back(tmp_path: Path, monkeypa
     assert "The committed parameters, metrics, tables and the README's pictures are back." in back.stdout
     assert clone.git_status() == ""
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [STORE.name, ".gitignore"]
-    assert not (tmp_path / "data/prepared").exists()
+    assert [path.name for path in (tmp_path / "data/prepared").iterdir()] == [".gitignore"]
 
     # and dvc by itself
     failed = clone.run(*NO_NETWORK, "dvc", "repro", check=False)
