@@ -101,7 +101,15 @@ def test_dvc_sees_a_change_behind_an_image_dir_that_is_a_link(clone: Clone):
     assert prepare_would_run(clone)
 
 
-@pytest.mark.parametrize(("how", "place"), [("repro", "3"), ("repro", "3/deep"), ("exp run", "train")])
+@pytest.mark.parametrize(
+    ("how", "place"),
+    [
+        ("repro", "3"),
+        ("repro", "3/deep"),
+        ("repro", "train"),
+        pytest.param("exp run", "train", marks=pytest.mark.acceptance),
+    ],
+)
 def test_a_link_to_a_folder_is_refused_before_anything_is_deleted(clone: Clone, how: str, place: str):
     folder = clone.folder
     shutil.copytree(folder / "mine", folder / "other")
