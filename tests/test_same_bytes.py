@@ -74,7 +74,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_the_bytes_do_not_depend_on_it(usual, tmp_path: Path, variation: str):
     changes = dict(VARIATIONS[variation])
     assert made(tmp_path / changes.pop("folder", "folder"), SMALL, **changes) == usual
-    assert len(usual) == 21
+    assert len(usual) == 25
 
 
 @pytest.mark.acceptance
