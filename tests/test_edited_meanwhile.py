@@ -1,5 +1,6 @@
 """The real dvc, and something edited while it runs: nothing false is ever used, and there is a way out."""
 
+import itertools
 import json
 import random
 import re
@@ -42,6 +43,15 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv("EDIT", json.dumps(wanted | {"seconds": seconds}))
 
     return arrange
+
+
+SEEDS = itertools.count(100)
+
+
+@pytest.fixture
+def seed() -> tuple[str, str]:
+    """A parameter with which nothing was run yet: what DVC's run cache has, no stage computes."""
+    return ("--set-param", f"seed={next(SEEDS)}")
 
 
 @pytest.fixture
@@ -123,20 +133,20 @@ def test_what_is_edited_while_a_stage_computes_ends_it_and_nothing_is_recorded(c
 
 
 @pytest.mark.acceptance
-def test_a_comment_or_a_parameter_of_another_stage_may_be_edited(clone: Clone, edit):
+def test_a_comment_or_a_parameter_of_another_stage_may_be_edited(clone: Clone, seed, edit):
     edit("prepare", COMPUTING["prepare"], "params.yaml", "# share of hidden", "# the share of hidden")
-    clone.dvc("exp", "run", "--set-param", "dropout=0.25", "--force")
+    clone.dvc("exp", "run", "--set-param", "dropout=0.25", *seed, "--force")
     edit("prepare", COMPUTING["prepare"], *DROPOUT)  # train has not read it yet
-    clone.dvc("exp", "run", "--set-param", "dropout=0.25", "--force")
+    clone.dvc("exp", "run", "--set-param", "dropout=0.25", *seed, "--force")
     assert_agrees(clone, "edited before train")
     assert rate(clone) == 0.65
 
 
 @pytest.mark.parametrize("what", [DROPOUT, SOURCE])
-def test_what_dvc_records_falsely_is_refused_and_make_back_forgets_it(clone: Clone, edit, what):
+def test_what_dvc_records_falsely_is_refused_and_make_back_forgets_it(clone: Clone, seed, edit, what):
     """In DVC's own window: the stage has checked its inputs, DVC has not hashed them yet."""
     edit("train", CHECKED["train"], *what)
-    ended = clone.dvc("exp", "run", "--name", "false", "--set-param", "dropout=0.25", check=False)
+    ended = clone.dvc("exp", "run", "--name", "false", "--set-param", "dropout=0.25", *seed, check=False)
     edit()
     lie = clone.dvc("repro", check=False)
     if what == DROPOUT:  # the record of train says 0.65, its model has 0.25
@@ -149,16 +159,16 @@ def test_what_dvc_records_falsely_is_refused_and_make_back_forgets_it(clone: Clo
     assert "DVC's run cache: 1 not of what the stages read: forgotten" in clone.run("make", "back").stdout
     assert clone.git_status() == ""
     wanted = "0.65" if what == DROPOUT else "0.25"
-    done = clone.dvc("exp", "run", "--set-param", f"dropout={wanted}").stdout
+    done = clone.dvc("exp", "run", "--set-param", f"dropout={wanted}", *seed).stdout
     assert "Running stage 'train'" in done
     assert_agrees(clone, "after make back")
     assert rate(clone) == float(wanted)
 
 
 @pytest.mark.acceptance
-def test_make_alone_forgets_a_false_stage_and_goes_on_with_the_parameters_as_they_are(clone: Clone, edit):
+def test_make_alone_forgets_a_false_stage_and_goes_on_with_the_parameters_as_they_are(clone: Clone, seed, edit):
     edit("train", CHECKED["train"], *DROPOUT)
-    clone.dvc("exp", "run", "--set-param", "dropout=0.25", check=False)
+    clone.dvc("exp", "run", "--set-param", "dropout=0.25", *seed, check=False)
     edit()
     said = clone.run("python", "-m", "stages.commands.mend").stdout
     assert "dvc.lock: train not of what was read: forgotten" in said
@@ -167,9 +177,9 @@ def test_make_alone_forgets_a_false_stage_and_goes_on_with_the_parameters_as_the
     assert rate(clone) == 0.65
 
 
-def test_an_edit_between_two_stages_is_refused_by_the_later_one(clone: Clone, edit):
+def test_an_edit_between_two_stages_is_refused_by_the_later_one(clone: Clone, seed, edit):
     edit("evaluate", CHECKED["evaluate"], *DROPOUT)
-    failed = clone.dvc("exp", "run", "--set-param", "dropout=0.25", check=False)
+    failed = clone.dvc("exp", "run", "--set-param", "dropout=0.25", *seed, check=False)
     edit()
     assert "metrics/: made with dropout 0.25, but params.yaml says 0.65" in failed.stderr
     clone.dvc("repro")
@@ -177,9 +187,9 @@ def test_an_edit_between_two_stages_is_refused_by_the_later_one(clone: Clone, ed
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0, "plot read something else"), (0.5, "dropout is not the same for")])
-def test_an_experiment_edited_after_its_last_stage_is_left_out(clone: Clone, edit, seconds, reason):
+def test_an_experiment_edited_after_its_last_stage_is_left_out(clone: Clone, seed, edit, seconds, reason):
     edit("plot", CHECKED["plot"], *DROPOUT, seconds=seconds)
-    clone.dvc("exp", "run", "--name", "late", "--set-param", "dropout=0.25")
+    clone.dvc("exp", "run", "--name", "late", "--set-param", "dropout=0.25", *seed)
     edit()
     names, said = used(clone)
     assert names == []
@@ -196,12 +206,12 @@ def test_an_experiment_edited_after_its_last_stage_is_left_out(clone: Clone, edi
 
 
 @pytest.mark.acceptance
-def test_a_picture_that_is_edited_while_prepare_reads_it_ends_it(clone: Clone, edit):
+def test_a_picture_that_is_edited_while_prepare_reads_it_ends_it(clone: Clone, seed, edit):
     picture = next((clone.folder / "data/examples/Bag").glob("*.png")).relative_to(clone.folder).as_posix()
     for moment in (COMPUTING["prepare"], CHECKED["prepare"]):
         edit("prepare", moment, picture, "PNG", "PNg")
         change = ("--set-param", "dataset=images", "--set-param", "batch_size=8", "--set-param", "epochs=1")
-        clone.dvc("exp", "run", *change, check=False)
+        clone.dvc("exp", "run", *change, *seed, check=False)
         edit()
         assert used(clone)[0] == []
         clone.run("git", "checkout", "HEAD", "--", "data")

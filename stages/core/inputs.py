@@ -109,9 +109,9 @@ class Inputs:
         self.values = {name: comparable(values[name]) for name in names}
         self.paths = [re.sub(r"\$\{(\w+)\}", lambda name: str(values[name[1]]), dep) for dep in declared["deps"]]
         # What Python imports was noted before it did; the rest is read while it imports TensorFlow.
-        with ThreadPoolExecutor(2) as pool:
-            self.reading = {path: pool.submit(md5_of, Path(path)) for path in self.paths if path not in SOURCES}
-            pool.shutdown(wait=False)
+        pool = ThreadPoolExecutor(2)
+        self.reading = {path: pool.submit(md5_of, Path(path)) for path in self.paths if path not in SOURCES}
+        pool.shutdown(wait=False)
 
     def deps(self) -> dict[str, str | None]:
         """The md5 of each dependency when the stage began."""
