@@ -6,11 +6,11 @@ nothing after it.
 
 from pathlib import Path
 
-from stages.core.artifacts import outputs, save_json
-from stages.core.errors import run
-from stages.core.image_folder import check_folder
-from stages.core.inputs import Inputs
-from stages.core.params import Params
+from stages.base.files import save_json
+from stages.base.inputs import Inputs
+from stages.base.params import Params
+from stages.base.process import outputs, run
+from stages.data.image_folder import check_folder
 
 
 def main() -> None:

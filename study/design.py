@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stages.core.params import Integer, TrainingParams
-from stages.core.yaml_files import read_yaml
+from stages.base.params import Integer, TrainingParams
+from stages.base.yaml_files import read_yaml
 
 DESIGN = Path("study/trainings.yaml")
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
-from stages.core.artifacts import METRICS
-from stages.core.backend import gpus
-from stages.core.callbacks import StopIfUnwanted, early_stopping
-from stages.core.environment import environment
-from stages.core.epochs import run_epochs
-from stages.core.evaluation import loss_and_accuracy
-from stages.core.images import load_images
-from stages.core.params import TrainingParams
-from stages.core.patience import with_patience
-from stages.core.training import compiled_model, stored_epochs
+from stages.base.environment import environment
+from stages.base.params import METRICS, TrainingParams
+from stages.base.process import note_who_waits
+from stages.data.images import load_images
+from stages.evaluation.saved_models import loss_and_accuracy
+from stages.training.backend import gpus
+from stages.training.callbacks import StopIfUnwanted, early_stopping
+from stages.training.epochs import run_epochs
+from stages.training.model import compiled_model
+from stages.training.result import best_epoch
+from stages.training.store import stored_epochs
 
 PATIENCES = range(1, 11)
 
@@ -39,6 +41,7 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
     What is measured is the model in memory after training, as in the notes: the last epoch's, or, where early stopping
     restores the best weights, the best one's. With dropout off, also on the training images.
     """
+    note_who_waits()  # in a process of its own
     train, val, test = (load_images(Path(f"data/prepared/{part}.npz")) for part in ("train", "val", "test"))
     computed_by = environment(gpus())
     trained, epochs_run, patient, computed, read_back = [], [], [], 0, 0
@@ -71,3 +74,30 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         computed += len(epochs.computed)
         read_back += len(epochs.read_back)
     return Rows(trained, epochs_run, patient, computed, read_back)
+
+
+def with_patience(
+    history: dict[str, list[float]], monitor: str, patience: int | None, min_delta: float = 0
+) -> tuple[int, int]:
+    """Keras's own EarlyStopping over a recorded history, and ModelCheckpoint's choice among what is left of it.
+
+    Args:
+        history: `History.history` of a training that was not stopped.
+        monitor: the metric to watch.
+        patience: as in params.yaml.
+        min_delta: as in params.yaml.
+
+    Returns:
+        How many epochs would have been run, and which of them kept (from 1).
+    """
+    model = SimpleNamespace(stop_training=False)  # all of a model that EarlyStopping touches without restoring weights
+    epochs = len(history[monitor])
+    if stopping := early_stopping(monitor, patience, min_delta, restore_best_weights=False):
+        stopping.set_model(model)
+        stopping.on_train_begin()
+        for epoch, value in enumerate(history[monitor]):
+            stopping.on_epoch_end(epoch, {monitor: value})
+            if model.stop_training:
+                epochs = epoch + 1
+                break
+    return epochs, best_epoch(history[monitor][:epochs], monitor) + 1

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.artifacts import METRICS, load_csv, unusable
+from stages.base.files import load_csv, unusable
+from stages.base.params import METRICS
 from study.design import Study
 
 TRAININGS, HISTORY = Path("study/trainings.csv"), Path("study/history.csv")
@@ -33,11 +34,11 @@ def load_values(study: Study, history: dict[str, dict[str, np.ndarray]]) -> Valu
         name: {value: np.array([row[value] for row in rows if row["training"] == name]) for value in MEASURED}
         for name in study.trainings
     }
-    for name, of in values.items():
-        last = of["epochs"].astype(int) - 1
+    for name, row in values.items():
+        last = row["epochs"].astype(int) - 1
         each = np.arange(study.seeds)
-        of["gap"] = of["val_loss"] - of["loss"]
-        of["plotted_gap"] = (history["val_loss"][name] - history["loss"][name])[each, last]
+        row["gap"] = row["val_loss"] - row["loss"]
+        row["plotted_gap"] = (history["val_loss"][name] - history["loss"][name])[each, last]
     return values
 
 

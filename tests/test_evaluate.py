@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stages import evaluate
-from stages.core.backend import keras
-from tests.conftest import read_json
+from stages.training.backend import keras
+from tests.support.workspace import read_json
 
 
 def test_evaluate_measures_the_best_model(trained):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stages import check, evaluate, plot, prepare, train
-from stages.core.datasets import digits, first, split
-from stages.core.errors import UserError
-from stages.core.params import IMAGES, PARAMS_FILE, Params, read_params
-from tests.conftest import ROOT
+from stages.base.errors import UserError
+from stages.base.params import IMAGES, PARAMS_FILE, Params, read_params
+from stages.data.datasets import digits, head, split
+from tests.support.workspace import ROOT
 
 COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 SEEDS = st.integers(0, 2**32 - 1)
@@ -121,7 +121,7 @@ def test_no_file_of_parameters_is_too_odd_for_one_line(workspace: Path, contents
 @MANY
 @given(values=RIGHT)
 def test_what_check_says_of_the_split_is_what_the_split_does(values: dict):
-    few = first(digits().train, values["limit"])
+    few = head(digits().train, values["limit"])
     for_validation = math.ceil(values["val_size"] * values["limit"])
     if for_validation == values["limit"]:
         with pytest.raises(ValidationError, match="val_size: must leave an image for training"):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from stages import prepare, train
-from stages.core.backend import keras
-from stages.core.evaluation import loss_and_accuracy
-from stages.core.images import load_images
-from stages.core.keras_files import make_canonical
-from stages.core.params import OF_A_FOLDER, Params
-from tests.conftest import history, read_json, run_stages
+from stages.base.params import OF_A_FOLDER, Params
+from stages.data.images import load_images
+from stages.evaluation.saved_models import loss_and_accuracy
+from stages.training.backend import keras
+from stages.training.keras_files import make_canonical
+from tests.support.workspace import history, read_json, run_stages
 
 
 def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
@@ -82,7 +82,7 @@ def test_the_order_of_the_images_is_the_seeds(workspace, monkeypatch):
         seeds.append(seed)
         return np.arange(rows)
 
-    monkeypatch.setattr("stages.core.epochs.row_order", row_order)
+    monkeypatch.setattr("stages.training.epochs.row_order", row_order)
     run_stages(workspace, prepare, train, epochs=1, seed=7)
     assert seeds == [7]
 
@@ -118,7 +118,7 @@ def test_the_monitor_decides_when_training_stops(workspace, monkeypatch, monitor
             "val_accuracy": 0.5 - epoch / 10,
         }
 
-    monkeypatch.setattr("stages.core.epochs.epoch_runner", overfitting)
+    monkeypatch.setattr("stages.training.epochs.epoch_runner", overfitting)
     run_stages(workspace, prepare, train, epochs=5, patience=2, monitor=monitor)
     metrics = read_json("metrics/train.json")
     assert (metrics["epochs"], metrics["best_epoch"]) == (epochs, best)

@@ -8,9 +8,10 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from stages.core.errors import UserError, run
-from stages.core.experiments import committed_params, succeeded
-from stages.core.params import Params, value_in_words
+from stages.base.errors import UserError
+from stages.base.params import Params, written
+from stages.base.process import run
+from stages.experiments.records import committed_params, succeeded
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     ]
     table = Table("Experiment", "val_loss", *varied, box=None)
     for each in rows:
-        values = (value_in_words(getattr(each.params, name)) for name in varied)
+        values = (written(getattr(each.params, name)) for name in varied)
         table.add_row(each.name, f"{each.metrics['val_loss']:.4f}", *values)
     console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
     console.print(table)

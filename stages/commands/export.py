@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.artifacts import outputs
-from stages.core.errors import ProjectError, UserError, run
-from stages.core.images import Images, load_images
+from stages.base.errors import ProjectError, UserError
+from stages.base.process import outputs, run
+from stages.data.images import Images, load_images
 
 TOLERANCE = 1e-5  # of a probability: float32 sums of another order, here about 1e-6
 BATCH = 1024  # images
@@ -87,7 +87,7 @@ def main() -> None:
         raise UserError(f"export: {', '.join(missing)} not installed; to install and export: make export")
     test = load_images(Path("data/prepared/test.npz"))
 
-    from stages.core.evaluation import load_model, predict
+    from stages.evaluation.saved_models import load_model, predict
 
     model = load_model(options.model, test)
     with outputs() as begin:

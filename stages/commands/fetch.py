@@ -4,22 +4,28 @@ By itself: `python -m stages.commands.fetch`, before a journey without a network
 3 the data cannot be reached.
 """
 
-import subprocess
-import sys
-
 from stages import check
+from stages.base.params import read_params
+from stages.base.process import run
 from stages.commands.mend import mend
-from stages.core import fetch
-from stages.core.errors import run
-from stages.core.params import read_params
+from stages.data.raw_files import fetch, on_this_machine, read_registry
 
 
 def dvc_has_the_prepared_data() -> bool:
     """Whether `dvc repro` would find what `prepare` makes in the workspace or its cache, and need no raw files."""
-    plan = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", "--dry", "prepare"], capture_output=True, text=True, check=False
-    )
-    return "Stage 'prepare'" in plan.stdout  # "didn't change, skipping" or "is cached"; else "Running stage 'prepare'"
+    from dvc.repo import Repo
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    with Repo() as repo, repo.lock:
+        stage = repo.stage.load_one(name="prepare")
+        if not stage.changed():
+            return True
+        stage.save_deps()  # in memory: the run cache is asked by what is there now
+        try:
+            repo.stage_cache.restore(stage, dry=True)
+        except RunCacheNotFoundError:
+            return False
+        return True
 
 
 def main() -> None:
@@ -27,9 +33,9 @@ def main() -> None:
     mend()
     check.main()
     if read_params().dataset == "fashion_mnist":
-        registry = fetch.read_registry()
-        if not fetch.on_this_machine(registry) and not dvc_has_the_prepared_data():
-            fetch.fetch(registry)
+        registry = read_registry()
+        if not on_this_machine(registry) and not dvc_has_the_prepared_data():
+            fetch(registry)
 
 
 if __name__ == "__main__":

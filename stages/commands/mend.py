@@ -15,8 +15,8 @@ from pathlib import Path
 
 import yaml
 
-from stages.core.errors import run
-from stages.core.records import false_runs, is_true
+from stages.base.process import run
+from stages.experiments.records import false_runs, is_true
 
 TEMPORARY = Path(".dvc/tmp")
 

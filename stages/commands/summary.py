@@ -1,16 +1,20 @@
 """Print the results of the current run, where to look, and what to type next: the end of `make`."""
 
 import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from stages.core.artifacts import load_json
-from stages.core.ending import why_it_ended
-from stages.core.errors import run
-from stages.core.params import Params, in_words, read_params
+from stages.base.files import Schema, load, load_json
+from stages.base.params import PARAMS_FILE, Params, in_words, read_params
+from stages.base.process import run
+from stages.data.images import Counts
+from stages.evaluation.results import Evaluation
+from stages.experiments.git import committed
+from stages.training.result import TrainingResult
+
+COUNTS, ENVIRONMENT = Path("metrics/data.json"), Path("metrics/environment.json")
+TRAIN, EVALUATION = Path("metrics/train.json"), Path("metrics/evaluation.json")
 
 NEXT = """
 Open   plots/report.html        all of the run in one page: make report
@@ -27,22 +31,15 @@ One seed each. A small difference can be the seed's alone: README.md says how fa
 ten seeds lie apart, and `make compare` tells luck from more."""
 
 
-def _current(name: str) -> dict[str, Any]:
-    return load_json(Path(f"metrics/{name}.json"))
-
-
-def _in_last_commit(path: str) -> bytes:
-    """A file in the last commit; nothing if it is not there."""
-    return subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, check=False).stdout
-
-
-def _committed(name: str) -> dict[str, Any]:
-    return json.loads(_in_last_commit(f"metrics/{name}.json") or "{}")
+def _then(path: Path, schema: type[Schema]) -> Schema | None:
+    """What the last commit has of such a file."""
+    text = committed(path.as_posix())
+    return schema.model_validate_json(text) if text else None
 
 
 def other_images(params: Params) -> str | None:
     """One line if the committed results are of other images than the current ones, else None."""
-    there = yaml.safe_load(_in_last_commit("params.yaml") or "null") or {}
+    there = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "null") or {}
     different = [name for name, value in params.of_images().items() if name in there and there[name] != value]
     if "dataset" in different:
         return (
@@ -56,7 +53,7 @@ def other_images(params: Params) -> str | None:
 
 def other_environment() -> str | None:
     """One line if the committed results come from another environment than the current ones, else None."""
-    here, there = _current("environment"), _committed("environment")
+    here, there = load_json(ENVIRONMENT), json.loads(committed(ENVIRONMENT.as_posix()) or "null")
     if not there:
         return None
     different = [
@@ -79,44 +76,44 @@ def edited(params: Params) -> str | None:
     return f"params.yaml was edited since: these are results of {in_words(params, changed)}. To run it as it is: make"
 
 
-def figures(train: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:
+def figures(train: TrainingResult, evaluation: Evaluation) -> dict[str, float]:
     """What the table shows of a run: accuracies, losses, and the gap between the losses at the kept epoch."""
-    validation, test = evaluation["validation"], evaluation["test"]
+    validation, test = evaluation.validation, evaluation.test
     return {
-        "validation accuracy": validation["accuracy"],
-        "test accuracy": test["accuracy"],
-        "validation loss": validation["loss"],
-        "test loss": test["loss"],
-        "gap (validation - training loss)": train["val_loss"] - train["loss"],
+        "validation accuracy": validation.accuracy,
+        "test accuracy": test.accuracy,
+        "validation loss": validation.loss,
+        "test loss": test.loss,
+        "gap (validation - training loss)": train.val_loss - train.loss,
     }
 
 
-def table(here: dict[str, float], committed: dict[str, float]) -> list[str]:
+def table(here: dict[str, float], then: dict[str, float]) -> list[str]:
     """The lines of the table; with the committed figures beside them if there are any."""
-    lines = [f"{'':32}{'this run':>10}" + (f"{'committed':>12}{'difference':>12}" if committed else "")]
+    lines = [f"{'':32}{'this run':>10}" + (f"{'committed':>12}{'difference':>12}" if then else "")]
     for name, value in here.items():
         line = f"{name:32}{value:10.4f}"
-        if committed:
-            difference = value - committed[name]
-            line += f"{committed[name]:12.4f}" + (f"{difference:+12.4f}" if difference else f"{'none':>12}")
+        if then:
+            difference = value - then[name]
+            line += f"{then[name]:12.4f}" + (f"{difference:+12.4f}" if difference else f"{'none':>12}")
         lines.append(line)
     return lines
 
 
 def main() -> None:
     """metrics/*.json, params.yaml -> a table on the terminal, beside the committed results if they can be compared."""
-    data, train, evaluation = (_current(name) for name in ("data", "train", "evaluation"))
+    data, train, evaluation = load(COUNTS, Counts), load(TRAIN, TrainingResult), load(EVALUATION, Evaluation)
     params = Params(**load_json(Path("metrics/inputs.json"), "params")["params"])
-    ending = why_it_ended(train["epochs"], train["stopped_epoch"], params.monitor, params.patience, params.min_delta)
-    print(f"\n{data['dataset']}: {data['train']:,} training, {data['val']:,} validation, {data['test']:,} test images")
-    print(f"epoch {train['best_epoch']} is kept; {ending}\n")
+    ending = train.why_it_ended(params.monitor, params.patience, params.min_delta)
+    print(f"\n{data.dataset}: {data.train:,} training, {data.val:,} validation, {data.test:,} test images")
+    print(f"epoch {train.best_epoch} is kept; {ending}\n")
 
-    here, committed = figures(train, evaluation), {}
-    other, then = other_images(params), (_committed("train"), _committed("evaluation"))
-    if not other and all(then):
-        committed = figures(*then)
-    print("\n".join(table(here, committed)))
-    if committed and here != committed:
+    here, then = figures(train, evaluation), {}
+    other, before = other_images(params), (_then(TRAIN, TrainingResult), _then(EVALUATION, Evaluation))
+    if not other and all(before):
+        then = figures(*before)
+    print("\n".join(table(here, then)))
+    if then and here != then:
         print(SEEDS)
     print(NEXT)
     for line in filter(None, (edited(params), other, other_environment())):

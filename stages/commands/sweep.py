@@ -20,14 +20,14 @@ from typing import Any
 from filelock import FileLock
 from tqdm import tqdm
 
+from stages.base.errors import ProjectError, UserError
+from stages.base.params import PARAMS_FILE, Params, in_words
+from stages.base.process import acquire, run
+from stages.base.yaml_files import checked, read_value
 from stages.commands.mend import forget_false_runs
-from stages.core.artifacts import acquire
-from stages.core.clones import git
-from stages.core.errors import ProjectError, UserError, run
-from stages.core.experiments import committed_params, is_current, succeeded
-from stages.core.params import PARAMS_FILE, Params, in_words
-from stages.core.runner import FAILED, FOLDER, Outcome, Runner
-from stages.core.yaml_files import checked, read_value
+from stages.experiments.git import git
+from stages.experiments.records import committed_params, is_current, succeeded
+from stages.experiments.runner import FAILED, FOLDER, Outcome, Runner
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:

@@ -5,23 +5,32 @@ were computed in another environment (metrics/environment.json) than the committ
 a reason, or dvc.lock is not of this commit; 2 and 3 as everywhere.
 """
 
+import csv
 import hashlib
+import io
 import json
+import math
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dvc.api
+import h5py
+import numpy as np
 import yaml
 from dvc.exceptions import DvcException
 
-from stages.core.clones import clone, git
-from stages.core.differences import difference
-from stages.core.errors import ProjectError, run
-from stages.core.params import PARAMS_FILE
-from stages.core.records import contradiction
+from stages.base.errors import ProjectError
+from stages.base.files import leaves
+from stages.base.params import PARAMS_FILE
+from stages.base.process import run
+from stages.experiments.clones import clone
+from stages.experiments.git import committed as committed_file
+from stages.experiments.git import git
+from stages.experiments.records import contradiction
 
 TRAINED = ("train", "evaluate", "plot")  # the stages whose bytes may depend on the environment
 EXPLAINED = 4
@@ -45,15 +54,10 @@ class OtherEnvironment(OtherBytes):
     exit_code = EXPLAINED
 
 
-def _committed(path: str) -> bytes | None:
-    shown = subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, check=False)
-    return None if shown.returncode else shown.stdout
-
-
 def claims(lock: dict[str, Any]) -> dict[str, Claim]:
     """The outputs that a dvc.lock names, by their paths."""
     return {
-        out["path"]: Claim(stage, out["md5"], _committed(out["path"]))
+        out["path"]: Claim(stage, out["md5"], committed_file(out["path"]))
         for stage, entry in lock["stages"].items()
         for out in entry["outs"]
     }
@@ -116,7 +120,7 @@ def compare(folder: Path) -> None:
         else:
             stages.add(stage)
             print(f"  {path:{width}}  OTHER BYTES: {_difference(path, in_git, folder)}")
-    before = json.loads(_committed("metrics/environment.json") or "null")
+    before = json.loads(committed_file("metrics/environment.json") or "null")
     now = json.loads((folder / "metrics/environment.json").read_text(encoding="utf-8"))
     if not wrong and not stages:
         print(f"all {len(made)} outputs: the same bytes")
@@ -124,6 +128,61 @@ def compare(folder: Path) -> None:
     if wrong or before == now or not stages <= set(TRAINED):
         raise OtherBytes("the committed results are not what the commit gives, and no other environment explains it")
     raise OtherEnvironment(f"bytes differ, as the environment does: committed {before}, here {now}")
+
+
+def values_in(suffix: str, contents: bytes) -> dict[str, Any] | None:
+    """The numbers, texts and arrays in a file with this ending, by names; None where none can be told apart."""
+    file = io.BytesIO(contents)
+    match suffix:
+        case ".json":
+            return dict(leaves(json.load(file)))
+        case ".csv":
+            rows = enumerate(csv.DictReader(io.StringIO(contents.decode())), 1)
+            return {f"{name} in row {number}": text for number, row in rows for name, text in row.items()}
+        case ".npz":
+            return dict(np.load(file))
+        case ".h5":
+            arrays: dict[str, Any] = {}
+            with h5py.File(file) as group:
+                group.visititems(lambda name, item: arrays.update({name: item[()]} if hasattr(item, "shape") else {}))
+            return arrays
+        case ".keras":
+            with zipfile.ZipFile(file) as archive:
+                parts = {name: archive.read(name) for name in archive.namelist()}
+            return parts | values_in(".h5", parts.pop("model.weights.h5"))
+    return None
+
+
+def apart(one: Any, other: Any) -> float | None:  # noqa: ANN401
+    """The largest difference of two numbers, texts of numbers, or arrays of them; None if they are something else."""
+    try:
+        one, other = np.asarray(one).astype(float), np.asarray(other).astype(float)
+    except (TypeError, ValueError):
+        return None
+    distance = float(np.max(np.abs(one - other), initial=0)) if one.shape == other.shape else math.nan
+    return None if math.isnan(distance) else distance
+
+
+def difference(suffix: str, committed: bytes, fresh: bytes) -> str:
+    """What differs between two files with this ending, and by how much at most."""
+    try:
+        before, now = (values_in(suffix, contents) for contents in (committed, fresh))
+    except Exception as error:  # whatever a damaged file makes its reader raise
+        return f"the committed file cannot be read ({type(error).__name__})"
+    if before is None:
+        return f"{len(committed):,} bytes, now {len(fresh):,}"
+    if before.keys() != now.keys():
+        return f"other names: {', '.join(sorted(before.keys() ^ now.keys()))}"
+    different = {name: apart(before[name], now[name]) for name in now if not np.array_equal(before[name], now[name])}
+    numbers = {name: by for name, by in different.items() if by is not None}
+    others = [name for name in different if name not in numbers]
+    said = []
+    if others:
+        said.append(f"{others[0]}{f' and {len(others) - 1} more are' if others[1:] else ' is'} something else")
+    if numbers:
+        largest = max(numbers, key=numbers.__getitem__)
+        said.append(f"{len(numbers)} of {len(now)} values, most in {largest}: by {numbers[largest]:.3g}")
+    return "; ".join(said) or "every value is the same, written otherwise"
 
 
 def _difference(path: str, in_git: bytes | None, folder: Path) -> str:

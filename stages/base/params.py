@@ -1,0 +1,142 @@
+"""params.yaml, read and checked."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
+
+from stages.base.yaml_files import read_yaml
+
+PARAMS_FILE = Path("params.yaml")
+
+Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy"]
+METRICS: tuple[str, ...] = get_args(Monitor)  # of an epoch, in the order of plots/history.csv
+Logs = dict[str, float]  # METRICS of one epoch
+
+# How many images a data set has for training and validation, where that is known beforehand: so that `check` can refuse
+# what will not fit together without loading any. A test holds it against the data.
+IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
+
+OF_A_FOLDER = ("image_dir", "image_size", "color_mode", "test_size", "skip_unreadable")  # of dataset: images alone
+
+
+def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
+    # pydantic takes True for 1; `dropout: false` would silently mean 0.0. Numeric strings stay welcome:
+    # `dvc exp run -S learning_rate=0.00001` writes 1e-05, which PyYAML reads as a string.
+    if isinstance(value, bool):
+        raise PydanticCustomError("boolean", "Input should be a number")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
+Number = Annotated[float, BeforeValidator(_refuse_boolean)]
+Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # what NumPy, scikit-learn and Keras all take
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataParams(_Checked):
+    """The knobs that decide which images there are."""
+
+    dataset: Literal["fashion_mnist", "digits", "images"]
+    image_dir: Annotated[str, Field(min_length=1)]
+    image_size: Annotated[Integer, Field(ge=1, le=512)]
+    color_mode: Literal["grayscale", "rgb"]
+    test_size: Annotated[Number, Field(gt=0, lt=1)]
+    skip_unreadable: StrictBool
+    val_size: Annotated[Number, Field(gt=0, lt=1)]
+    split_seed: Seed
+    limit: Annotated[Integer, Field(ge=2)] | None
+
+    def used(self) -> dict[str, Any]:
+        """The parameters and their values, but for those that this data set does not look at."""
+        values = self.model_dump()
+        return {name: value for name, value in values.items() if self.dataset == "images" or name not in OF_A_FOLDER}
+
+    def of_images(self) -> dict[str, Any]:
+        """Those of them that decide which images there are."""
+        return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
+
+
+class TrainingParams(_Checked):
+    """The knobs of the model, of its training, and of when that ends and what is kept."""
+
+    hidden_units: Annotated[Integer, Field(ge=1, le=10_000)]
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
+
+    optimizer: Literal["sgd", "adam", "adamw", "nadam", "rmsprop"]
+    learning_rate: Annotated[Number, Field(gt=0)]
+    batch_size: Annotated[Integer, Field(ge=1)]
+    epochs: Annotated[Integer, Field(ge=1, le=100_000)]
+    seed: Seed
+
+    monitor: Monitor
+    patience: Annotated[Integer, Field(ge=1)] | None
+    min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
+    restore_best_weights: StrictBool
+    save_best_only: StrictBool
+
+
+class Params(TrainingParams, DataParams):
+    """The knobs of the pipeline; params.yaml says what each one does."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if known := IMAGES.get(self.dataset):
+            self.check_batch(self.training_images(known))
+        return self
+
+    def training_images(self, images: int) -> int:
+        """How many are left for training of so many for training and validation.
+
+        Raises:
+            ValueError: none.
+        """
+        images = min(self.limit or math.inf, images)
+        training = images - math.ceil(self.val_size * images)  # scikit-learn's rounding
+        if not training:
+            raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
+        return training
+
+    def check_batch(self, training: int) -> None:
+        """Whether so many training images fill a batch.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if self.batch_size > training:
+            raise ValueError(
+                f"batch_size: must be at most {training}, the training images that dataset, limit and val_size "
+                f"leave, got {self.batch_size}"
+            )
+
+
+def read_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
+    """
+    return read_yaml(path, Params)
+
+
+def in_words(params: Params, names: Iterable[str]) -> str:
+    """The values of these parameters: "dropout 0.3, patience none"."""
+    return ", ".join(f"{name} {written(getattr(params, name))}" for name in names) or "all as committed"
+
+
+def written(value: object, none: str = "none") -> str:
+    """A parameter's value: 0 and not 0.0, true and not True, and `none` for an empty one."""
+    if value is None:
+        return none
+    short = f"{value:g}" if isinstance(value, float) else ""
+    return short if short and float(short) == value else str(value).lower()
+
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
+Logs = dict[str, float]  # METRICS of one epoch

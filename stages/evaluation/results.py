@@ -1,0 +1,144 @@
+"""What `evaluate` writes, metrics/evaluation.json and three tables: made of predictions, and read again by others."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.base.files import Written, load_csv, unusable
+from stages.data.images import Images
+from stages.evaluation.scores import (
+    ClassScores,
+    ReliabilityBin,
+    expected_calibration_error,
+    macro_f1,
+    per_class,
+    reliability,
+)
+
+
+class Measured(Written):
+    """What Keras measures of some images."""
+
+    loss: float
+    accuracy: float
+
+
+class Score(Written):
+    """Of one class, against all others."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+class MeasuredOnTest(Measured):
+    """And what else is measured of the test images."""
+
+    macro_f1: float
+    ece: float  # expected calibration error
+    per_class: dict[str, Score]  # of the classes that have test images
+
+
+class Evaluation(Written):
+    """metrics/evaluation.json: of the kept model."""
+
+    validation: Measured
+    test: MeasuredOnTest
+
+
+class Prediction(NamedTuple):
+    """A row of plots/predictions.csv: a test image."""
+
+    actual: str
+    predicted: str
+    confidence: float  # the probability of the predicted class
+
+
+class Tables(NamedTuple):
+    """The tables of the test images."""
+
+    predictions: list[Prediction]
+    per_class: dict[str, ClassScores]  # of the classes that have test images
+    reliability: list[ReliabilityBin]
+
+
+def tables_of(probabilities: np.ndarray, test: Images) -> Tables:
+    """The tables.
+
+    Args:
+        probabilities: of the test images, float [n, classes].
+        test: the test images.
+    """
+    names = test.classes.tolist()
+    predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # [n]
+    return Tables(
+        [
+            Prediction(names[label], names[guess], sure)
+            for label, guess, sure in zip(test.labels, predicted, confidence, strict=True)
+        ],
+        {names[label]: score for label, score in per_class(test.labels, predicted).items()},
+        reliability(probabilities, test.labels),
+    )
+
+
+def evaluation_of(
+    validation: dict[str, float], test: dict[str, float], tables: Tables, predicted: np.ndarray, labels: np.ndarray
+) -> Evaluation:
+    """All figures.
+
+    Args:
+        validation: loss and accuracy.
+        test: the same of the test images.
+        tables: theirs.
+        predicted: the predicted class of each, int [n].
+        labels: the true one, int [n].
+    """
+    scores = {
+        name: Score(precision=score.precision, recall=score.recall, f1=score.f1)
+        for name, score in tables.per_class.items()
+    }
+    return Evaluation(
+        validation=Measured(**validation),
+        test=MeasuredOnTest(
+            **test,
+            macro_f1=macro_f1(labels, predicted),
+            ece=expected_calibration_error(tables.reliability),
+            per_class=scores,
+        ),
+    )
+
+
+def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:
+    """What a table says of each test image: the predicted class, int [n], and its probability, float [n].
+
+    Raises:
+        UserError: it is of other images.
+    """
+    rows = [Prediction(**row) for row in load_csv(path, Prediction.__annotations__)]
+    if [row.actual for row in rows] != test.classes[test.labels].tolist():
+        raise unusable(path, "its images are not those of data/prepared/test.npz")
+    position = {name: number for number, name in enumerate(test.classes)}
+    try:
+        predicted = np.array([position[row.predicted] for row in rows])
+    except KeyError as error:
+        raise unusable(path, f"no class {error}") from error
+    return predicted, np.array([row.confidence for row in rows])
+
+
+def load_scores(path: Path, test: Images) -> dict[str, ClassScores]:
+    """The scores of each class that has test images.
+
+    Raises:
+        UserError: they are of other classes.
+    """
+    rows = load_csv(path, {"class": str, **ClassScores.__annotations__})
+    scores = {row.pop("class"): ClassScores(**row) for row in rows}
+    if list(scores) != test.classes[np.unique(test.labels)].tolist():
+        raise unusable(path, "its classes are not those of data/prepared/test.npz")
+    return scores
+
+
+def load_reliability(path: Path) -> list[ReliabilityBin]:
+    """Accuracy by confidence."""
+    return [ReliabilityBin(**row) for row in load_csv(path, ReliabilityBin.__annotations__)]

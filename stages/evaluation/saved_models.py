@@ -1,0 +1,102 @@
+"""Saved models: loaded, measured, and held against each other."""
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from stages.base.errors import UserError
+from stages.base.files import leaves, unusable
+from stages.data.images import Images
+from stages.training.backend import keras
+from stages.training.model import EVALUATION_BATCH
+
+
+def load_model(path: Path, data: Images) -> keras.Model:
+    """A saved and compiled model that takes such images and tells such classes apart.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("not a whole .keras archive")
+        with warnings.catch_warnings(action="ignore"):  # of an optimizer that was never trained: none is needed here
+            model = keras.models.load_model(path)
+        shapes = (model.input_shape, model.output_shape)
+    except Exception as error:  # a damaged or foreign file raises whatever the part of Keras raises that meets it
+        raise unusable(path, error) from error
+    expected = ((None, *data.images.shape[1:]), (None, len(data.classes)))
+    if shapes != expected:
+        raise unusable(path, f"its input and output are {shapes}, the data asks for {expected}")
+    probabilities = np.asarray(model(data.images[:1]))  # [1, classes]
+    if not np.isclose(probabilities.sum(), 1, atol=1e-3) or probabilities.min() < 0:  # so also for NaN
+        raise unusable(path, "its outputs are no probabilities")
+    if not model.compiled:
+        raise unusable(path, "it was saved without a loss, so it cannot be evaluated")
+    return model
+
+
+def check_described(path: Path, model: keras.Model, described: keras.Model) -> None:
+    """Whether a saved model has the layers, the seeds and the optimizer of a compiled one that the parameters describe.
+
+    Raises:
+        UserError: it has not.
+    """
+    if len(model.layers) != len(described.layers):
+        raise unusable(path, f"it has {len(model.layers)} layers, and the parameters say {len(described.layers)}")
+    saved, expected = (
+        dict(leaves(each.get_config() | {"compiled": each.get_compile_config()})) for each in (model, described)
+    )
+    for name in expected | saved:
+        if saved.get(name) != expected.get(name):
+            raise unusable(path, f"its {name} is {saved.get(name)!r}, and the parameters say {expected.get(name)!r}")
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Load what `save_weights` wrote, in place.
+
+    Raises:
+        UserError: the file holds something else, or the weights of another architecture.
+    """
+    try:
+        path.open("rb").close()  # for a plain reason where it cannot be opened
+        with warnings.catch_warnings(action="ignore"):  # as above
+            model.load_weights(path)
+    except Exception as error:  # as above
+        raise unusable(path, error) from error
+
+
+def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
+    """Keras's own evaluation of a compiled model."""
+    values = model.evaluate(data.images, data.labels, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    return {name: values[name] for name in ("loss", "accuracy")}
+
+
+def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
+    return model.predict(images, batch_size=EVALUATION_BATCH, verbose=0)
+
+
+def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> int:
+    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
+
+    Returns:
+        How many of the images both classify rightly.
+
+    Raises:
+        UserError: they do not agree.
+    """
+    from_whole, from_weights = (predict(model, data.images).argmax(axis=-1) for model in (whole, rebuilt))  # [n]
+    if different := int(np.sum(from_whole != from_weights)):
+        raise UserError(
+            f"model_whole.keras and model.weights.h5 disagree on {different} of {len(data.labels)} validation images: "
+            "they are not of one training; to make both: dvc repro --force train"
+        )
+    correct = int(np.sum(from_whole == data.labels))
+    accuracy = loss_and_accuracy(whole, data)["accuracy"]  # float32: compare as a count of images
+    if round(accuracy * len(data.labels)) != correct:
+        raise RuntimeError(f"argmax is right on {correct} of {len(data.labels)} images, but evaluate says {accuracy}")
+    return correct

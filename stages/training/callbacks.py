@@ -1,0 +1,41 @@
+"""Keras's ModelCheckpoint and EarlyStopping as the parameters set them, and the end of an unwanted training."""
+
+from pathlib import Path
+
+from stages.base.params import Logs
+from stages.base.process import stop_if_unwanted
+from stages.training.backend import keras
+from stages.training.result import mode
+
+
+def checkpoint(path: Path, monitor: str, save_best_only: bool) -> keras.callbacks.ModelCheckpoint:
+    """Keras's ModelCheckpoint for the whole model."""
+    return keras.callbacks.ModelCheckpoint(path, monitor=monitor, mode=mode(monitor), save_best_only=save_best_only)
+
+
+def early_stopping(
+    monitor: str, patience: int | None, min_delta: float, restore_best_weights: bool
+) -> keras.callbacks.EarlyStopping | None:
+    """Keras's EarlyStopping, or None where `patience` is None."""
+    if patience is None:
+        return None
+    return keras.callbacks.EarlyStopping(
+        monitor=monitor,
+        mode=mode(monitor),
+        patience=patience,
+        min_delta=min_delta,
+        restore_best_weights=restore_best_weights,
+    )
+
+
+def stopped_epoch(stopping: keras.callbacks.EarlyStopping | None) -> int | None:
+    """The epoch, from 1, after which early stopping ended the training, if it did: Keras says 0 where it did not."""
+    return stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
+
+
+class StopIfUnwanted(keras.callbacks.Callback):
+    """Ends a training that was told to stop, or whose `dvc` is gone, before its next epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Look for a signal and for the parent."""
+        stop_if_unwanted()

@@ -1,0 +1,131 @@
+"""Say in a table, two figures and plain words what the study found."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.base.files import load_csv, load_json, save_csv
+from stages.base.inputs import Inputs
+from stages.base.params import written
+from stages.base.process import outputs, run
+from stages.experiments.significance import Comparison, Spread, compare, spread, verdict
+from stages.report.pages import render
+from stages.report.style import save_png, use_style
+from study.design import Claim, Study, Training, read_design
+from study.figures import curves, patience
+from study.tables import Values, load_history, load_values, longest
+
+BENCHMARK, DATA = Path("benchmarks/results.json"), Path("metrics/data.json")
+
+
+def comparisons(study: Study, values: Values) -> list[tuple[Claim, Comparison]]:
+    """Each claim with what was measured, corrected for their number."""
+    differences = {
+        claim.claim: values[claim.of][claim.value] - values[claim.beside][claim.value] for claim in study.claims
+    }
+    return list(zip(study.claims, compare(differences).values(), strict=True))
+
+
+def curve(training: Training) -> str:
+    """What its curve is called: the optimizer and the dropout rate."""
+    params = training.params
+    return params.optimizer + (f", dropout {written(params.dropout)}" if params.dropout else "")
+
+
+def command(training: Training, seed: int) -> str:
+    """The command that runs it as an experiment of the pipeline."""
+    names = ("optimizer", "dropout", "epochs", "patience")
+    values = {name: getattr(training.params, name) for name in names} | {"seed": seed}
+    return " ".join(["dvc exp run", *(f"-S {name}={written(value, 'null')}" for name, value in values.items())])
+
+
+def told(claim: Claim, found: Comparison) -> str:
+    """What was found of a claim, in words."""
+    return verdict(found, claim.less, claim.more)
+
+
+def figures(study: Study, values: Values, history: dict[str, dict[str, np.ndarray]]) -> tuple:
+    """The two figures: curves, patience."""
+    titles = {name: training.title for name, training in study.trainings.items()}
+    longer = longest(study)
+    whole = [name for name in titles if longer.get(name) == name]
+    names = {name: curve(study.trainings[name]) for name in whole}
+    if len(set(names.values())) < len(whole):  # they differ in something else
+        names = titles
+    loss, val_loss = ({names[name]: history[metric][name] for name in whole} for metric in ("loss", "val_loss"))
+    ends, stops = [], {}
+    for name, whole_name in longer.items():
+        training = study.trainings[name]
+        if training.params.patience is not None:
+            kept = values[name]["kept_epoch"], values[name]["val_loss"]
+            stops[titles[name]] = (names[whole_name], np.stack(kept, axis=-1))
+        elif name != whole_name:
+            ends.append((titles[name], names[whole_name], training.params.epochs))
+
+    columns = {"training": str, "seed": int, "patience": int, "epochs": int, "val_loss": float}
+    rows = [row for row in load_csv(Path("study/patience.csv"), columns) if row["training"] in whole]
+    patiences = np.unique([row["patience"] for row in rows])
+    kept, run = (
+        {
+            names[name]: np.reshape([row[column] for row in rows if row["training"] == name], (study.seeds, -1))
+            for name in whole
+        }
+        for column in ("val_loss", "epochs")
+    )
+    return curves(loss, val_loss, ends, stops), patience(patiences, kept, run)
+
+
+def seconds_an_epoch() -> tuple[float, str]:
+    """How long an epoch takes, and on what: from the benchmark, since a result says nothing of the machine's time."""
+    benchmark = load_json(BENCHMARK, "machine", "rows")
+    row = next(row for row in benchmark["rows"] if row["name"] == "an epoch with validation")
+    return row["ours"]["median"], "{cores} cores, {processor}".format(**benchmark["machine"])
+
+
+def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]) -> str:
+    """study/README.md."""
+    seconds, machine = seconds_an_epoch()
+    data = load_json(DATA, "dataset", "train", "val", "test")
+    return render(
+        Path("study/README.md.jinja"),
+        study=study,
+        data=data,
+        spreads=spreads,
+        claims=claims,
+        told=told,
+        command=command,
+        seconds=seconds,
+        machine=machine,
+    )
+
+
+def main() -> None:
+    """Tables in study/ -> study/{results,claims}.csv, study/{curves,patience}.png, study/README.md."""
+    inputs = Inputs("findings", "study/dvc.yaml")
+    study = read_design()
+    history = load_history(study)
+    values = load_values(study, history)
+    spreads = {name: {value: spread(seeds) for value, seeds in row.items()} for name, row in values.items()}
+    claims = comparisons(study, values)
+    use_style()
+    drawn = figures(study, values, history)
+    with outputs(inputs.stop_if_changed) as begin:
+        save_csv(
+            begin(Path("study/results.csv")),
+            ["training", "value", *Spread._fields],
+            ([name, value, *found] for name, row in spreads.items() for value, found in row.items()),
+        )
+        save_csv(
+            begin(Path("study/claims.csv")),
+            ["of", "beside", "value", *Spread._fields, *Comparison._fields[1:]],
+            ([claim.of, claim.beside, claim.value, *found.difference, *found[1:]] for claim, found in claims),
+        )
+        for figure, name in zip(drawn, ("curves", "patience"), strict=True):
+            save_png(figure, begin(Path(f"study/{name}.png")))
+        begin(Path("study/README.md")).write_text(page(study, spreads, claims), encoding="utf-8")
+    for claim, found in claims:
+        print(f"{claim.claim}: {told(claim, found)}")
+
+
+if __name__ == "__main__":
+    run(main)

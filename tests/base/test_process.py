@@ -1,0 +1,56 @@
+"""What a stage run by itself prints and returns."""
+
+import re
+
+import pytest
+
+from tests.support.workspace import python, write_params
+
+pytestmark = pytest.mark.process
+
+
+def test_right_parameters_pass_with_0(workspace):
+    done = python("-m", "stages.check", folder=workspace)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_wrong_parameter_is_one_line_and_2(workspace):
+    write_params(workspace, dropout=1.5)
+    done = python("-m", "stages.check", folder=workspace)
+    assert (done.returncode, done.stderr) == (2, "params.yaml: dropout: must be less than 1, got 1.5\n")
+
+
+def test_unreachable_data_is_3_and_says_what_can_be_done(workspace):
+    registry = workspace / "data/fashion_mnist.yaml"
+    registry.write_text(re.sub("https?://", "http://127.0.0.1:9/", registry.read_text()))  # nobody listens there
+    write_params(workspace, dataset="fashion_mnist")
+    done = python("-m", "stages.prepare", folder=workspace, FASHION_MNIST_DIR="")
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    for part in ("train-images-idx3-ubyte.gz", "data/raw", "FASHION_MNIST_DIR", "dataset=digits"):
+        assert part in last
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_ours_keeps_its_traceback(workspace):
+    code = "from stages import check; from stages.base.process import run; del check.Inputs; run(check.main)"
+    done = python("-c", code, folder=workspace)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "NameError" in done.stderr
+
+
+def test_a_signal_that_a_library_throws_away_ends_the_stage_all_the_same(workspace):
+    code = (
+        "import os, signal; from contextlib import suppress\n"
+        "from stages.base.process import outputs; from stages.base.process import run\n"
+        "def main():\n"
+        "    with outputs():\n"
+        "        with suppress(BaseException): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "run(main)"
+    )
+    done = python("-c", code, folder=workspace)
+    assert (done.returncode, done.stderr) == (
+        143,
+        "stopped by SIGTERM; nothing was replaced; to go on, run it again\n",
+    )

@@ -1,0 +1,156 @@
+"""A grid of DVC's experiments: its order, its failures, its end, and what is left where it is killed."""
+
+import contextlib
+import csv
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dvc.api
+import psutil
+import pytest
+
+from stages.base.params import read_params
+from stages.experiments.clones import clone as make_clone
+from stages.experiments.runner import FAILED, FOLDER
+from tests.support.clone import Clone
+from tests.support.workspace import ROOT
+
+COMMITTED = read_params(ROOT / "params.yaml")
+SWEEP = ("python", "-m", "stages.commands.sweep")
+
+
+def test_a_clone_is_committed_in_by_whom_the_repository_names(tmp_path, monkeypatch):
+    (tmp_path / "project").mkdir()
+    project = Clone(tmp_path / "project")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.chdir(project.folder)
+    make_clone(tmp_path / "clone", Path("cache"))
+    assert project.run("git", "-C", str(tmp_path / "clone"), "config", "user.email").stdout == "test@example.org\n"
+
+
+def sweep(clone: Clone, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return clone.run(*SWEEP, *words, check=check)
+
+
+def experiments(clone: Clone) -> dict[str, str]:
+    """The commit of each experiment."""
+    listed = clone.run("git", "for-each-ref", "--format=%(refname:lstrip=4) %(objectname)", "refs/exps").stdout
+    return dict(line.split() for line in listed.splitlines() if not line.startswith(" "))
+
+
+GRID = ("-S", "dropout=0,0.5", "-S", "patience=1,2", "-S", "epochs=20", "--seeds", "1", "--jobs", "2")
+
+
+def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
+    # each experiment is told, the shorter patience costs no epoch, and the workspace is as it was
+    said = sweep(digits_clone, *GRID).stdout
+    assert "4 experiments, 0 of them there already" in said
+    lines = [line for line in said.splitlines() if "val_loss" in line]
+    assert len(lines) == len(experiments(digits_clone)) == 4
+    assert [line for line in lines if "patience 1" in line and "(0 epochs computed" in line] == lines[2:]
+    assert digits_clone.git_status() == ""
+    assert [path.name for path in (digits_clone.folder / FOLDER).iterdir()] == ["lock"]
+
+    # what is there is not run again
+    said = sweep(digits_clone, *GRID).stdout
+    assert "4 experiments, 4 of them there already" in said
+    assert "0 run in" in said
+
+    # what fails is named, and the exit code says so
+    failing = sweep(digits_clone, "-S", "learning_rate=0.001,1e30", "-S", "epochs=1", check=False)
+    assert failing.returncode == 1
+    assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
+    assert failing.stderr == "1 of 2 experiments failed, see above; the same command tries them again\n"
+    (log,) = (digits_clone.folder / FAILED).iterdir()
+    assert "Running stage 'train'" in log.read_text()
+    found = experiments(digits_clone)
+    assert [name for name in found if "epochs-1-" in name] != []
+    assert not [name for name in found if "1e+30" in name]
+
+    # an experiment is that of `dvc exp run`
+    digits_clone.dvc("exp", "run", "--name", "by-hand", "-S", "dropout=0.5", "-S", "epochs=20", "-S", "seed=1")
+    found = experiments(digits_clone)
+    (name,) = (name for name in found if name.startswith("dropout-0.5-patience-2-epochs-20-seed-1-"))
+    digits_clone.run("git", "diff", "--exit-code", found[name], found["by-hand"])
+
+    # one whose stages were not all run is left out: its metrics are older than its model
+    digits_clone.dvc("exp", "run", "train", "--name", "half", "-S", "dropout=0.5", "-S", "epochs=2")
+
+    compare = ("python", "-m", "stages.commands.compare", "--baseline", "dropout=0,patience=2,epochs=20")
+    said = digits_clone.run(*compare).stdout
+    assert " dropout 0.5, epochs 20, patience 1 " in said
+    assert "left out, since not all of its stages were run: half" in said
+    with (digits_clone.folder / "plots/comparison.csv").open(encoding="utf-8") as file:
+        assert {(row["epochs"], row["dropout"], row["patience"]) for row in csv.DictReader(file)} == {
+            ("1", "0.3", "2"), *itertools.product(["20"], ["0.0", "0.5"], ["1", "2"]),
+        }  # fmt: skip
+
+
+@pytest.mark.acceptance
+def test_one_that_failed_is_not_compared_though_dvc_shows_it_with_the_metrics_of_its_baseline(digits_clone: Clone):
+    digits_clone.dvc("exp", "run", "--queue", "--name", "planted", "-S", "dropout=0.5", "-S", "learning_rate=1e30")
+    digits_clone.dvc("queue", "start")
+    wait_until(lambda: re.search(r"planted .*Failed", digits_clone.dvc("queue", "status").stdout))
+    (row,) = (row for row in dvc.api.exp_show(str(digits_clone.folder)) if row["Experiment"] == "planted")
+    assert row["learning_rate"] == 1e30
+    assert row["val_loss"] == json.loads((digits_clone.folder / "metrics/train.json").read_text())["val_loss"]
+    said = digits_clone.run("python", "-m", "stages.commands.experiments", check=False)
+    assert "planted" not in said.stdout
+
+
+def started(clone: Clone, *words: str) -> subprocess.Popen:
+    """A sweep in a process group of its own, some seconds after its first experiments began."""
+    process = subprocess.Popen(
+        [*SWEEP, *words], cwd=clone.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert "there already" in process.stdout.readline()
+    wait_until(lambda: inside(clone))
+    time.sleep(3)
+    return process
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def inside(clone: Clone) -> list[psutil.Process]:
+    """The processes that run in the sweep's folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if (clone.folder / FOLDER).resolve() in Path(process.cwd()).parents:
+                found.append(process)
+    return found
+
+
+def test_after_a_kill_the_same_command_goes_on_and_after_ctrl_c_nothing_runs_on(digits_clone: Clone):
+    words = ("-S", "dropout=0,0.5", "-S", "hidden_units=7", "--jobs", "2")
+    before = experiments(digits_clone)
+    killed = started(digits_clone, *words)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    wait_until(lambda: not inside(digits_clone))  # its experiments end by themselves: nobody listens any more
+    assert experiments(digits_clone) == before
+    assert digits_clone.git_status() == ""
+
+    stopped = started(digits_clone, *words)
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.stdout.read() == "stopped by SIGINT; nothing was replaced; to go on, run it again\n"
+    assert stopped.wait() == 130
+    assert inside(digits_clone) == []
+
+    assert "2 experiments, 0 of them there already" in sweep(digits_clone, *words).stdout
+    assert len(experiments(digits_clone)) == len(before) + 2
+    assert {path.name for path in (digits_clone.folder / FOLDER).iterdir()} <= {"lock", FAILED.name}
+    assert digits_clone.git_status() == ""

@@ -1,0 +1,48 @@
+"""A few images that are told apart by their grey, and a run on them."""
+
+import numpy as np
+
+from stages.base.params import METRICS
+from stages.data.images import Counted, Images
+from stages.evaluation.results import Evaluation
+from stages.evaluation.scores import ClassScores, ReliabilityBin
+from stages.report.documents import Run
+from stages.training.result import TrainingResult
+
+LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
+HOW = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+TEST = Images(
+    np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * np.ones((1, 2, 2), np.uint8), LABELS, np.array(["a", "b", "c"])
+)
+
+
+def trained(epochs: int = 3, best_epoch: int = 1, stopped_epoch: int | None = None) -> TrainingResult:
+    """What `train` said."""
+    stopped = {"stopped_early": stopped_epoch is not None, "stopped_epoch": stopped_epoch}
+    return TrainingResult(epochs=epochs, best_epoch=best_epoch, **stopped, **dict.fromkeys(METRICS, 0.0))
+
+
+def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: object) -> Run:
+    """A run on five images; `data` and `params` are changed in part."""
+    names = test.classes.tolist()
+    measured = {"accuracy": 0.5, "loss": 1.25}
+    data = {
+        "dataset": "squares", "classes": len(names), "train": 48_000, "val": 2, "test": 5, "test_in_training": 0,
+        "left_out": 0, "most_frequent": 2, "untested": [],
+    }  # fmt: skip
+    params = {
+        "limit": None, "hidden_units": 7, "dropout": 0.0, "monitor": "loss", "patience": None, "save_best_only": False,
+    }  # fmt: skip
+    values = {
+        "train": trained(epochs=1),
+        "ending": "ran its only epoch",
+        "evaluation": Evaluation.model_validate(
+            {"validation": measured, "test": measured | {"macro_f1": 0.5, "ece": 0.1, "per_class": {}}}
+        ),
+        "scores": {name: ClassScores(0.5, 0.5, 0.5, 1_000) for name in names},
+        "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],
+        "environment": {"cpu": "pdp11"},
+    } | changes
+    values["data"] = Counted.model_validate(data | changes.get("data", {}))
+    values["params"] = params | changes.get("params", {})
+    return Run(test, predicted, np.linspace(0.9, 0.95, len(test.labels)), **values)

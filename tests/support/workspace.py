@@ -1,0 +1,105 @@
+"""A workspace to run stages in, and what stands in it."""
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from stages.base.process import LOCK
+from stages.commands.export import PACKAGES
+from stages.data.images import Images
+from stages.training.store import STORE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def write_params(folder: Path, **changes: object) -> None:
+    """The committed params.yaml, comments and all, with some values changed or keys added."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    for key, value in changes.items():
+        written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+        line = f"{key}: {written}".rstrip()
+        text, found = re.subn(rf"(?m)^{key}:.*$", line, text)
+        if not found:
+            text += f"{line}\n"
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def read_json(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def history() -> dict[str, list[float]]:
+    with Path("plots/history.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def run_stages(folder: Path, *stages, **params) -> None:
+    write_params(folder, **{"dataset": "digits"} | params)
+    for stage in stages:
+        stage.main()
+
+
+class Screen(io.StringIO):
+    """What a terminal would show."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def read_terminal(ours: int) -> bytes:
+    """What was written on the other side of a pseudo-terminal; nothing once that is closed."""
+    try:
+        return os.read(ours, 10_000)
+    except OSError:  # how Linux says that it is
+        return b""
+
+
+def head(data: Images, rows: int) -> Images:
+    """The first rows."""
+    return Images(data.images[:rows], data.labels[:rows], data.classes)
+
+
+def write_pictures(folder: Path, data: Images) -> None:
+    """Images as PNG files in a folder for each class, by their numbers."""
+    for number, (pixels, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        path = folder / str(data.classes[label]) / f"{number:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def python(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Every file with its contents, every folder; but not the lock and the store, on which nothing depends."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if path.name != LOCK.name and STORE.name not in path.parts
+    }
+
+
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in PACKAGES),
+    reason="onnx, onnxruntime or tf2onnx not installed: make export installs them",
+)

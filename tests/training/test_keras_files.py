@@ -1,0 +1,70 @@
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.training.backend import keras
+from stages.training.keras_files import make_canonical
+from stages.training.model import build_model, compile_model, dropout_layer
+
+
+def save(path: Path) -> keras.Sequential:
+    model = build_model((8, 8), 10, 16, dropout_layer(0.3, 1), seed=1)
+    compile_model(model, "adam", 0.001)
+    model.train_on_batch(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.uint8))
+    model.save(path)
+    return model
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_two_saves_of_equal_models_become_equal_bytes(tmp_path: Path):
+    first, second = tmp_path / "first.keras", tmp_path / "second.keras"
+    save(first)
+    time.sleep(2.1)  # zip files count time in steps of two seconds
+    save(second)
+    assert first.read_bytes() != second.read_bytes()
+    for path in (first, second):
+        make_canonical(path)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_canonical_file_is_an_ordinary_keras_file(tmp_path: Path):
+    path = tmp_path / "model.keras"
+    model = save(path)
+    before = members(path)
+    make_canonical(path)
+    assert [item.name for item in tmp_path.iterdir()] == ["model.keras"]
+
+    after = members(path)
+    assert after["model.weights.h5"] == before["model.weights.h5"]
+    assert set(after) == set(before)
+    assert json.loads(after["metadata.json"])["keras_version"] == keras.__version__
+    pixels = np.zeros((1, 8, 8), np.uint8)
+    np.testing.assert_array_equal(
+        keras.models.load_model(path).predict(pixels, verbose=0), model.predict(pixels, verbose=0)
+    )
+
+
+def test_objects_that_were_shared_stay_shared_and_others_apart(tmp_path: Path):
+    config = {"a": {"shared_object_id": 7001}, "b": [{"shared_object_id": 9}, {"shared_object_id": 7001}]}
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    make_canonical(tmp_path / "model.keras")
+    assert json.loads(members(tmp_path / "model.keras")["config.json"]) == {
+        "a": {"shared_object_id": 0},
+        "b": [{"shared_object_id": 1}, {"shared_object_id": 0}],
+    }
+
+
+def test_what_is_no_archive_is_left_as_it_was(tmp_path: Path):
+    (tmp_path / "model.keras").write_bytes(b"not a zip file")
+    with pytest.raises(zipfile.BadZipFile):
+        make_canonical(tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").read_bytes() == b"not a zip file"

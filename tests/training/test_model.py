@@ -1,0 +1,113 @@
+"""The notes on the network, dropout, and saving, row by row."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.training.backend import keras
+from stages.training.model import build_model, compile_model, dropout_layer
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (64, 28, 28)).astype(np.uint8)  # [n, height, width]
+LABELS = np.random.default_rng(1).integers(0, 10, 64).astype(np.uint8)  # [n]
+
+
+def notes_model(dropout: float = 0.3, seed: int = 42) -> keras.Sequential:
+    return build_model((28, 28), 10, 100, dropout_layer(dropout, seed), seed)
+
+
+def kinds(model: keras.Sequential) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def test_the_network_is_the_notes_with_the_optional_layer_between_the_dense_ones():
+    assert kinds(notes_model(dropout=0)) == ["Rescaling", "Flatten", "Dense", "Dense"]
+    assert kinds(notes_model(dropout=0.3)) == ["Rescaling", "Flatten", "Dense", "Dropout", "Dense"]
+    model = notes_model()
+    hidden, output = model.get_layer("hidden"), model.get_layer("output")
+    assert (hidden.units, hidden.activation.__name__) == (100, "relu")
+    assert (output.units, output.activation.__name__) == (10, "softmax")
+    assert model.count_params() == 784 * 100 + 100 + 100 * 10 + 10
+
+
+def test_the_summary_names_the_layers_and_counts_their_parameters(capsys):
+    notes_model().summary(line_length=80)
+    printed = capsys.readouterr().out
+    for expected in ("hidden (Dense)", "dropout (Dropout)", "78,500", "Total params: 79,510"):
+        assert expected in printed
+
+
+def test_raw_pixels_are_divided_by_255_inside_the_model():
+    result = np.asarray(notes_model().get_layer("scale")(PIXELS))
+    np.testing.assert_allclose(result, PIXELS / 255.0, rtol=1e-6)
+    assert result.dtype == np.float32
+
+
+def test_dropout_scales_the_kept_outputs_in_training():
+    layer = dropout_layer(0.3, seed=42)
+    inputs = np.random.default_rng(0).uniform(1, 2, (100, 1000)).astype(np.float32)
+    outputs = np.asarray(layer(inputs, training=True))
+    kept = outputs != 0
+    np.testing.assert_allclose(outputs[kept], inputs[kept] / (1 - 0.3), rtol=1e-6)
+    assert 1 - kept.mean() == pytest.approx(0.3, abs=0.01)
+    assert outputs.mean() == pytest.approx(inputs.mean(), rel=0.01)
+
+
+def test_dropout_does_nothing_in_evaluation_and_prediction():
+    layer = dropout_layer(0.3, seed=42)
+    np.testing.assert_array_equal(np.asarray(layer(PIXELS.astype(np.float32), training=False)), PIXELS)
+    with_dropout, without = notes_model(dropout=0.3), notes_model(dropout=0)
+    without.set_weights(with_dropout.get_weights())
+    np.testing.assert_array_equal(with_dropout.predict(PIXELS, verbose=0), without.predict(PIXELS, verbose=0))
+
+
+def test_the_seed_decides_initial_weights_and_dropout():
+    same, again, other = notes_model(seed=1), notes_model(seed=1), notes_model(seed=2)
+    np.testing.assert_array_equal(same.get_weights()[0], again.get_weights()[0])
+    assert not np.array_equal(same.get_weights()[0], other.get_weights()[0])
+    masks = [np.asarray(dropout_layer(0.5, seed)(np.ones((1, 1000)), training=True)) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert not np.array_equal(masks[0], masks[2])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
+def test_each_optimizer_is_keras_own_with_the_learning_rate_given(optimizer: str):
+    model = notes_model()
+    compile_model(model, optimizer, 0.01)
+    assert type(model.optimizer).__name__.lower() == optimizer
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    assert model.jit_compile is False
+
+
+def test_a_saved_model_comes_back_whole_without_custom_objects(tmp_path: Path):
+    model = notes_model()
+    compile_model(model, "adam", 0.001)
+    model.train_on_batch(PIXELS, LABELS)
+    model.save(tmp_path / "model_whole.keras")
+    loaded = keras.models.load_model(tmp_path / "model_whole.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
+    assert loaded.evaluate(PIXELS, LABELS, verbose=0) == model.evaluate(PIXELS, LABELS, verbose=0)
+    for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+def test_saved_weights_load_into_the_model_function(tmp_path: Path):
+    model = notes_model(seed=1)
+    model.save_weights(tmp_path / "model.weights.h5")
+    rebuilt = notes_model(seed=2)
+    rebuilt.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(rebuilt.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
+
+
+def test_a_weights_file_must_end_in_weights_h5(tmp_path: Path):
+    # the notes print `.weights.5h`
+    with pytest.raises(ValueError, match=r"\.weights\.h5"):
+        notes_model().save_weights(tmp_path / "model.weights.5h")
+
+
+def test_argmax_of_the_predictions_gives_the_accuracy_of_evaluate():
+    model = notes_model()
+    compile_model(model, "adam", 0.001)
+    labels = np.argmax(model.predict(PIXELS, verbose=0), axis=-1)
+    accuracy = model.evaluate(PIXELS, LABELS, verbose=0, return_dict=True)["accuracy"]
+    assert np.mean(labels == LABELS) == pytest.approx(accuracy)
