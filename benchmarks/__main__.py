@@ -11,14 +11,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.machine import machine
-from benchmarks.markdown import page
+from benchmarks.measure import machine
+from benchmarks.page import page
 from benchmarks.rounds import Samples, Settings, one_round
 from benchmarks.table import results
-from benchmarks.workspace import ROOT, Workspace, clone
-from stages.core.artifacts import save_json
-from stages.core.errors import run
-from stages.core.fetch import fetch, read_registry
+from benchmarks.workspace import Workspace
+from stages import ROOT
+from stages.base.files import save_json
+from stages.base.process import run
+from stages.data.raw_files import fetch, read_registry
+from stages.experiments.clones import clone
 
 RESULTS = ROOT / "benchmarks"
 QUICK_RESULTS = RESULTS / "quick"  # not committed
@@ -43,14 +45,14 @@ def main() -> None:
     else:
         settings = Settings(arguments.runs, 10, (1, 2, 4, 8), {"epochs": 10, "patience": None})
 
-    raw_files = fetch(read_registry()).values()
+    fetch(read_registry())  # so that no round downloads
     samples = Samples()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"  # every round is of one commit, also where somebody commits meanwhile
-        clone(ROOT, source)
+        clone(source, Path("cache"))
         for number in range(settings.runs):
             print(f"round {number + 1} of {settings.runs}", flush=True)
-            workspace = Workspace(source, Path(folder) / f"round {number + 1}", raw_files, settings.params)
+            workspace = Workspace(source, Path(folder) / f"round {number + 1}", settings.params)
             one_round(workspace, settings, samples)
             shutil.rmtree(workspace.folder)
 

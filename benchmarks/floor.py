@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stages.core.artifacts import load_json
-from stages.core.backend import tf
-from stages.core.params import read_params
+from stages.base.files import load_json
+from stages.base.params import read_params
+from stages.training.backend import tf
 
 PIXELS, CLASSES = 28 * 28, 10
 REPETITIONS = 5

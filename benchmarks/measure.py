@@ -1,14 +1,19 @@
-"""A command as a process of its own, measured from outside."""
+"""A command as a process of its own, measured from outside; and the machine that it runs on."""
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.core.errors import ProjectError
+import archspec.cpu
+
+from stages.base.environment import environment
+from stages.base.errors import ProjectError
 
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
@@ -44,3 +49,16 @@ def measure(command: list[str], folder: Path, env: dict[str, str]) -> Measured:
             print(*(line for _, line in lines), noise.read().decode(errors="replace"), sep="\n", file=sys.stderr)
             raise ProjectError(f"{' '.join(command)}: exit {process.returncode}")
     return Measured(seconds, usage.ru_maxrss * MAXRSS_UNIT, lines)
+
+
+def machine() -> dict[str, str | int | float]:
+    """Processor, memory, operating system, and the packages that the time depends on; nothing that names it."""
+    return {
+        "processor": archspec.cpu.brand_string() or platform.processor(),
+        "class of processor": environment()["cpu"],
+        "cores": os.cpu_count(),
+        "memory, GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "operating system": platform.system(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("tensorflow", "keras", "numpy", "dvc")},
+    }

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 from sklearn.model_selection import train_test_split
 
-from stages.core.datasets import fashion_mnist  # in the place of load_data(): the same files, checked
+from stages.data.datasets import fashion_mnist  # in the place of load_data(): the same files, checked
 
 
 def model_fn(a_layer: keras.layers.Layer | None = None) -> keras.Sequential:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.images import Images, load_images, save_images
+from stages.data.images import Images, load_images, save_images
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.measure import Measured, measure
 from benchmarks.workspace import Workspace
-from stages.core.errors import ProjectError
+from stages.base.errors import ProjectError
 
 PLAIN = "plain script"
 TRAIN = "train stage"
@@ -23,12 +23,13 @@ REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
 
 # What is imported before any work is done: by `dvc exp run`, and by each stage, also inside its `main`.
+TRAINING = "stages.training."
 IMPORTS = {
     "dvc": "dvc.cli, dvc.commands.experiments.run, dvc.repo.reproduce, dvc.repo.experiments.queue.celery, networkx",
     "check": "stages.check",
     "prepare": "stages.prepare",
-    "train": "stages.train, stages.core.callbacks, stages.core.epochs, stages.core.keras_files, stages.core.model",
-    "evaluate": "stages.evaluate, stages.core.evaluation, stages.core.model",
+    "train": f"stages.train, {TRAINING}callbacks, {TRAINING}display, {TRAINING}epochs, {TRAINING}keras_files",
+    "evaluate": f"stages.evaluate, stages.evaluation.saved_models, {TRAINING}model",
     "plot": "stages.plot",
 }
 
@@ -116,7 +117,7 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     for factor in settings.factors:
         measure([sys.executable, "-m", "benchmarks.repeat", str(factor), REPEATED], workspace.folder, workspace.env)
         limit = number if factor == 1 else str(min(FACTORS_EPOCHS, settings.epochs))
-        printed = epochs(growth(factor), "benchmarks.epochs", "--data", REPEATED, "--epochs", limit)
+        printed = epochs(growth(factor), "benchmarks.loop", "--data", REPEATED, "--epochs", limit)
         samples.data[growth(factor)] = printed
     workspace.forget_epochs()
     run(TRAIN, sys.executable, "-m", "stages.train")

@@ -42,7 +42,7 @@ def row(
     ratio = median / statistics.median(beside) if beside else None
     target = reached = None
     if ratio_at_most is not None:
-        target, reached = f"at most {ratio_at_most:g} of it", round(ratio, 2) <= ratio_at_most  # as it is shown
+        target, reached = f"at most {ratio_at_most:g} of it", ratio <= ratio_at_most
     elif at_most is not None:
         target, reached = f"at most {at_most:g} {unit}", median <= at_most
     return {

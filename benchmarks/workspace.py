@@ -1,34 +1,23 @@
 """A fresh clone of the project's last commit, with an empty cache and parameters of its own."""
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+
+from stages.experiments.clones import clone
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def clone(source: Path, folder: Path) -> None:
-    """Clone the last commit of a repository."""
-    subprocess.run(["git", "clone", "--quiet", source, folder], check=True)
-
-
 class Workspace:
-    """A clone of `source` that nothing has run in yet; `raw_files` are linked into its data/raw."""
+    """A clone of `source` that nothing has run in yet, with an empty cache; raw files are this checkout's."""
 
-    def __init__(self, source: Path, folder: Path, raw_files: Iterable[Path], params: dict[str, object]) -> None:
+    def __init__(self, source: Path, folder: Path, params: dict[str, object]) -> None:
         self.folder = folder
-        self.env = {
-            **{name: value for name, value in os.environ.items() if name != "DVC_ROOT"},
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),  # what DVC remembers between runs, gone with the clone
-        }
-        clone(source, folder)
-        for raw_file in raw_files:
-            (folder / "data/raw" / raw_file.name).symlink_to(raw_file.resolve())
+        self.env = clone(folder, Path("cache"), source)
+        self.env["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc/tmp/site")  # what DVC remembers between runs
         self._lend_environment()
         self._write_params(params)
         for key, value in (("user.name", "Benchmark"), ("user.email", "benchmark@example.org")):

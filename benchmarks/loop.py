@@ -1,6 +1,6 @@
 """Our epochs, as the train stage computes them, by the clock. Prints one line of JSON.
 
-Run in a workspace whose data is prepared: python -m benchmarks.epochs --data data/prepared --epochs 10
+Run in a workspace whose data is prepared: python -m benchmarks.loop --data data/prepared --epochs 10
 """
 
 import argparse
@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from stages.core.images import load_images
-from stages.core.params import read_params
-from stages.core.store import StoredEpochs
+from stages.base.params import read_params
+from stages.data.images import load_images
+from stages.training.store import StoredEpochs
 
 
 def main() -> None:
@@ -24,10 +24,10 @@ def main() -> None:
     params = read_params()
     train, val = load_images(arguments.data / "train.npz"), load_images(arguments.data / "val.npz")
 
-    from stages.core.backend import keras
-    from stages.core.callbacks import checkpoint
-    from stages.core.epochs import epoch_runner, run_epochs
-    from stages.core.model import build_model, compile_model, dropout_layer
+    from stages.training.backend import keras
+    from stages.training.callbacks import checkpoint
+    from stages.training.epochs import epoch_runner, run_epochs
+    from stages.training.model import build_model, compile_model, dropout_layer
 
     model = build_model(
         input_shape=train.images.shape[1:],
