@@ -3,7 +3,12 @@
 # The pinned environment comes first on PATH, so that `python` in dvc.yaml is its Python.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 INSTALLED = .venv/.installed
+TESTING = .venv/.testing
 ONNX = .venv/.onnx
+
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
 # What DVC writes and Git keeps: `make back` brings it back also where nothing can be computed.
 COMMITTED = params.yaml dvc.lock metrics plots
@@ -31,7 +36,7 @@ models are not here: once Fashion-MNIST can be reached, `make` makes them again.
 endef
 export UNREACHABLE NO_MODELS
 
-.PHONY: repro report back experiments study sweep compare predict export verify test acceptance bench format lock clean clean-epochs help
+.PHONY: repro report back experiments study sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
 
 repro: $(INSTALLED) ## run the whole pipeline (dvc repro) and show the results; the same as just `make`
 	@export $(IN_VENV); python -m stages.commands.fetch; status=$$?; \
@@ -80,30 +85,34 @@ sweep: $(INSTALLED) ## experiments over dropout, patience and seeds, several at 
 	@export $(IN_VENV); python -m stages.commands.fetch && python -m stages.commands.sweep \
 		--set-param 'dropout=$(DROPOUT)' --set-param 'patience=$(PATIENCE)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
 
-test: $(INSTALLED) ## lint, and the tests that take minutes
+unit: $(TESTING) ## lint, and the tests without dvc and without child processes: a minute or two
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest --numprocesses=auto --dist=worksteal
+	@$(IN_VENV) pytest --numprocesses=auto --dist=loadgroup -m 'not (process or dvc or acceptance)'
 
-acceptance: $(INSTALLED) $(ONNX) ## the long tests, on all 60,000 real images
+test: $(TESTING) ## lint, and all tests but the long ones: about six minutes
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) pytest --numprocesses=auto --dist=loadgroup
+
+acceptance: $(TESTING) $(ONNX) ## the long tests, most of them on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
-	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/test_resume.py -k 'together or any_sequence'
+	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/training/test_resume.py \
+		-k 'together or any_sequence'
 
 bench: $(INSTALLED) ## time and memory beside the notes' plain Keras script, about 15 minutes
 	@$(IN_VENV) python -m benchmarks
 
-format: $(INSTALLED) ## format the code, mend what the linter can mend
+format: $(TESTING) ## format the code, mend what the linter can mend
 	@$(IN_VENV) ruff format .
 	@$(IN_VENV) ruff check --fix .
 
 lock: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with hashes for Python 3.11 to 3.13
 	@$(IN_VENV) pip install --quiet uv==0.13.9
-	@$(IN_VENV) uv pip compile pyproject.toml --group dev --output-file requirements.txt --upgrade \
-		--universal --fork-strategy fewest --generate-hashes \
-		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
-	@$(IN_VENV) uv pip compile --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
-		--upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+	@$(IN_VENV) $(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(IN_VENV) $(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(IN_VENV) $(COMPILE) --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
+		--python-version 3.11
 
 clean: ## remove the environment; data, models and DVC's cache stay
 	rm -rf .venv
@@ -128,12 +137,15 @@ $(INSTALLED): requirements.txt
 	mkdir .venv.installing 2>/dev/null || [ ! -d .venv.installing ] || { \
 		echo "make: another make is installing the packages; if none is: rmdir .venv.installing" >&2; exit 2; }; \
 	trap 'rmdir .venv.installing' EXIT; trap 'exit 130' INT TERM; \
-	echo "Installing the pinned packages into .venv (3.0 GB, about two minutes) ..." && \
+	echo "Installing the pinned packages into .venv (2.7 GB, about two minutes) ..." && \
 	"$$found" -m venv --clear .venv && \
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+	$(INSTALL) -r requirements.txt && \
 	touch $@
+
+# What only the tests need.
+$(TESTING): requirements-dev.txt $(INSTALLED)
+	@echo "Installing what tests (0.2 GB) ..." && $(INSTALL) -r $< && touch $@
 
 # What only `make export` needs.
 $(ONNX): requirements-onnx.txt $(INSTALLED)
-	@echo "Installing what exports to ONNX (0.1 GB) ..." && \
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@
+	@echo "Installing what exports to ONNX (0.1 GB) ..." && $(INSTALL) --no-deps -r $< && touch $@
