@@ -104,16 +104,23 @@ def real_data() -> Dataset:
         os.chdir(before)
 
 
-@pytest.fixture(scope="module")
-def reproduced_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+@pytest.fixture(scope="session")
+def first_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which a short run on the digits has been reproduced and committed."""
-    folder = tmp_path_factory.mktemp("clone") / "a folder with spaces"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("clone")
     clone = Clone(folder)
     write_params(folder, dataset="digits", epochs=3)
     clone.dvc("repro")
     clone.commit()
-    return clone
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reproduced_clone(first_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of it, for the tests of one file."""
+    folder = tmp_path_factory.mktemp("clone") / "a folder with spaces"
+    shutil.copytree(first_clone, folder, symlinks=True)
+    return Clone.at(folder)
 
 
 @pytest.fixture

@@ -177,6 +177,7 @@ def test_metrics_and_plots_are_shown(digits_clone: Clone):
     }  # fmt: skip
 
 
+@pytest.mark.acceptance
 def test_queued_experiments_run_in_copies_two_at_once_and_show_in_the_table(digits_clone: Clone):
     digits_clone.dvc("exp", "run", "--queue", "--set-param", "dropout=0.1,0.5", "--set-param", "patience=5")
     digits_clone.dvc("queue", "start", "--jobs", "2")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 from stages.training.store import STORE
 from tests.support.workspace import ROOT
@@ -26,6 +27,13 @@ class Clone:
         self.run("git", "config", "user.name", "Test")
         self.run("git", "config", "user.email", "test@example.org")
         self.commit()
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """One that is there."""
+        clone = cls.__new__(cls)
+        clone.folder = folder
+        return clone
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; the output is in the exception if it fails."""
