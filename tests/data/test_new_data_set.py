@@ -36,9 +36,10 @@ def test_a_data_set_is_added_in_ten_lines_and_all_stages_follow_its_shape_and_na
     (tmp_path / "data/raw").mkdir(parents=True)
     np.savez(tmp_path / "data/raw/mine.npz", images=images, labels=labels)
     write_params(tmp_path, dataset="my_arrays", epochs=5, batch_size=8)
-    for stage in ("check", "prepare", "train", "evaluate", "plot"):
-        done = python("-m", f"stages.{stage}", folder=tmp_path, PYTHONPATH=str(tmp_path))
-        assert done.returncode == 0, done.stderr
+    stages = ("check", "prepare", "train", "evaluate", "plot")
+    code = f"import importlib\nfor stage in {stages}: importlib.import_module(f'stages.{{stage}}').main()"
+    done = python("-c", code, folder=tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
     data, evaluation = (json.loads((tmp_path / f"metrics/{name}.json").read_text()) for name in ("data", "evaluation"))
     assert (data["dataset"], data["classes"], data["train"], data["test"]) == ("my_arrays", 2, 64, 20)
     assert list(evaluation["test"]["per_class"]) == ["cat", "dog"]

@@ -52,7 +52,13 @@ def test_make_runs_on_the_digits_says_so_and_comes_back(tmp_path: Path, monkeypa
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [STORE.name, ".gitignore"]
     assert [path.name for path in (tmp_path / "data/prepared").iterdir()] == [".gitignore"]
 
-    # and dvc by itself
+
+@pytest.mark.acceptance
+@pytest.mark.skipif(not namespace_works(), reason="no network namespace on this system")
+def test_dvc_alone_without_a_network_says_it_too_and_comes_back(tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("FASHION_MNIST_DIR")
+    clone = Clone(tmp_path)
+    clone.lend_environment()
     failed = clone.run(*NO_NETWORK, "dvc", "repro", check=False)
     lines = [line for line in failed.stderr.splitlines() if line.startswith("train-images-idx3-ubyte.gz: not to be")]
     assert len(lines) == 1

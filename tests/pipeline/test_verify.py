@@ -15,15 +15,9 @@ from tests.support.workspace import write_params
 
 
 @pytest.fixture(scope="module")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def committed(reproduced_clone: Clone) -> Clone:
     """A clone with results on the digits, committed with their dvc.lock."""
-    folder = tmp_path_factory.mktemp("committed") / "a folder"
-    folder.mkdir()
-    clone = Clone(folder)
-    write_params(folder, dataset="digits", limit=300, epochs=2)
-    clone.dvc("repro")
-    clone.commit()
-    return clone
+    return reproduced_clone
 
 
 def verify(clone: Clone) -> tuple[int, str]:
@@ -98,7 +92,7 @@ def test_a_bit_changed_in_a_committed_file_is_found(committed: Clone, said):
 def test_a_model_that_is_not_what_the_commit_trains_is_found_with_its_distance(committed: Clone):
     """Trained with another seed, committed under this one: the lock and every file agree with each other."""
     folder = committed.folder
-    write_params(folder, dataset="digits", limit=300, epochs=2, seed=1)
+    write_params(folder, dataset="digits", epochs=3, seed=1)
     committed.dvc("repro")
     lock = (folder / "dvc.lock").read_text(encoding="utf-8")
     committed.run("git", "checkout", "HEAD", "--", "params.yaml")
@@ -134,7 +128,7 @@ def test_a_change_committed_without_its_results_is_found(committed: Clone, said)
 
 
 def test_a_commit_that_does_not_run_is_said_so(committed: Clone):
-    write_params(committed.folder, dataset="digits", limit=300, epochs=2, dropout=2)
+    write_params(committed.folder, dataset="digits", epochs=3, dropout=2)
     committed.commit()
     code, printed = verify(committed)
     undo(committed)
