@@ -33,6 +33,7 @@ def test_a_second_repro_does_nothing(digits_clone: Clone):
     assert digits_clone.git_status() == ""
 
 
+@pytest.mark.acceptance
 def test_running_all_again_leaves_every_byte(digits_clone: Clone):
     digits_clone.dvc("repro", "--force")
     assert digits_clone.git_status() == ""
@@ -189,6 +190,7 @@ def test_queued_experiments_run_in_copies_two_at_once_and_show_in_the_table(digi
     assert ran == {("0.1", "5"), ("0.5", "5")}
 
 
+@pytest.mark.acceptance
 def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(digits_clone: Clone, monkeypatch):
     raw = digits_clone.folder / "data/raw"
     for file in Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"):

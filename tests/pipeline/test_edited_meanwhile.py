@@ -178,6 +178,7 @@ def test_make_alone_forgets_a_false_stage_and_goes_on_with_the_parameters_as_the
     assert rate(clone) == 0.65
 
 
+@pytest.mark.acceptance
 def test_an_edit_between_two_stages_is_refused_by_the_later_one(clone: Clone, seed, edit):
     edit("evaluate", CHECKED["evaluate"], *DROPOUT)
     failed = clone.dvc("exp", "run", "--set-param", "dropout=0.25", *seed, check=False)

@@ -53,7 +53,7 @@ def test_the_bytes_do_not_depend_on_any_of_it_on_all_images(real_data, tmp_path:
     print(f"{len(VARIATIONS)} surroundings: {len(expected)} outputs with the same bytes")
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"split_seed": 1}])
+@pytest.mark.parametrize("changes", [pytest.param({"seed": 1}, marks=pytest.mark.acceptance), {"split_seed": 1}])
 def test_another_seed_gives_another_run_and_the_split_has_its_own(usual, tmp_path: Path, changes: dict):
     other = made(tmp_path / "folder", SMALL | changes)
     different = {path for path in usual if other[path] != usual[path]}
