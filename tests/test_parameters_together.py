@@ -50,7 +50,7 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 FEW = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "20")),
+    max_examples=int(os.environ.get("EXAMPLES", "10")),
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would run the stages for minutes
