@@ -13,19 +13,18 @@ from stages.data.raw_files import fetch, on_this_machine, read_registry
 
 def dvc_has_the_prepared_data() -> bool:
     """Whether `dvc repro` would find what `prepare` makes in the workspace or its cache, and need no raw files."""
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc.stage.cache import RunCacheNotFoundError
 
-    with Repo() as repo, repo.lock:
-        stage = repo.stage.load_one(name="prepare")
-        if not stage.changed():
+    try:
+        with Repo() as repo, repo.lock:
+            stage = repo.stage.load_one(name="prepare")
+            if stage.changed():
+                stage.save_deps()  # in memory: the run cache is asked by what is there now
+                repo.stage_cache.restore(stage, dry=True)
             return True
-        stage.save_deps()  # in memory: the run cache is asked by what is there now
-        try:
-            repo.stage_cache.restore(stage, dry=True)
-        except RunCacheNotFoundError:
-            return False
-        return True
+    except DvcException:  # it is in no cache; or another dvc runs, and what it will leave is not known
+        return False
 
 
 def main() -> None:
