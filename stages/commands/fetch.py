@@ -15,12 +15,15 @@ def dvc_has_the_prepared_data() -> bool:
     """Whether `dvc repro` would find what `prepare` makes in the workspace or its cache, and need no raw files."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc_data.hashfile.hash_info import HashInfo
 
     try:
         with Repo() as repo, repo.lock:
             stage = repo.stage.load_one(name="prepare")
             if stage.changed():
                 stage.save_deps()  # in memory: the run cache is asked by what is there now
+                for out in stage.outs:  # and not for what was recorded of other inputs
+                    out.hash_info = HashInfo()
                 repo.stage_cache.restore(stage, dry=True)
             return True
     except DvcException:  # it is in no cache; or another dvc runs, and what it will leave is not known

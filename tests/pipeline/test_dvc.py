@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.errors import BACK
+from stages.commands.fetch import dvc_has_the_prepared_data
 from tests.support.clone import Clone, outputs, wait_for_queue
 from tests.support.workspace import ROOT, read_terminal, write_params
 
@@ -163,6 +164,19 @@ def test_a_file_of_the_project_that_is_gone_comes_back_from_git_and_the_outputs_
         digits_clone.dvc("repro")
         assert outputs(digits_clone.folder) == before
         assert digits_clone.git_status() == ""
+
+
+def test_whether_dvc_has_the_prepared_data_is_asked_of_what_is_there_now(digits_clone: Clone, monkeypatch):
+    monkeypatch.chdir(digits_clone.folder)
+    assert dvc_has_the_prepared_data()
+    write_params(digits_clone.folder, dataset="digits", epochs=3, val_size=0.3)
+    assert not dvc_has_the_prepared_data()
+    digits_clone.dvc("repro", "prepare")
+    assert dvc_has_the_prepared_data()
+    write_params(digits_clone.folder, dataset="digits", epochs=3)
+    assert dvc_has_the_prepared_data()  # from the run cache
+    (digits_clone.folder / "data/fashion_mnist.yaml").unlink()
+    assert not dvc_has_the_prepared_data()
 
 
 def test_metrics_and_plots_are_shown(digits_clone: Clone):
