@@ -88,12 +88,12 @@ sweep: $(INSTALLED) ## experiments over dropout, patience and seeds, several at 
 unit: $(TESTING) ## lint, and the tests without dvc and without child processes: a minute or two
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest --numprocesses=auto --dist=loadgroup -m 'not (process or dvc or acceptance)'
+	@$(IN_VENV) pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not (process or dvc or acceptance)'
 
 test: $(TESTING) ## lint, and all tests but the long ones: about six minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest --numprocesses=auto --dist=loadgroup
+	@$(IN_VENV) pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 acceptance: $(TESTING) $(ONNX) ## the long tests, most of them on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from stages import evaluate, plot, prepare, train
 from stages.base.errors import DataUnreachable
@@ -26,13 +27,11 @@ PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.
 unmarked: str | None = None  # the test that runs now, if it has none of these markers
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever stands in tests/pipeline drives the real dvc; what shares a clone shares a worker."""
+    """Whatever stands in tests/pipeline drives the real dvc."""
     for item in items:
         if item.path.is_relative_to(ROOT / "tests/pipeline"):
             item.add_marker("dvc")
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,12 +105,16 @@ def real_data() -> Dataset:
 
 @pytest.fixture(scope="session")
 def first_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which a short run on the digits has been reproduced and committed."""
-    folder = tmp_path_factory.mktemp("clone")
-    clone = Clone(folder)
-    write_params(folder, dataset="digits", epochs=3)
-    clone.dvc("repro")
-    clone.commit()
+    """A clone in which a short run on the digits has been reproduced and committed; one for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "first-clone"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            clone = Clone(tmp_path_factory.mktemp("clone"))
+            write_params(clone.folder, dataset="digits", epochs=3)
+            clone.dvc("repro")
+            clone.commit()
+            clone.folder.rename(folder)
     return folder
 
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 REGISTRY = Path("data/fashion_mnist.yaml")
 TIMEOUT = 30  # seconds without an answer, or between two pieces of one
-ATTEMPTS_AGAIN = 2  # per mirror
+ATTEMPTS_AGAIN = 1  # per mirror
 ABSENT = "not there"
 
 # Of a progress bar over bytes, gone once all is read. disable=None: where standard error is no terminal

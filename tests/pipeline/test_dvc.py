@@ -80,7 +80,7 @@ def test_setting_parameters_and_setting_them_back_leaves_the_file_as_it_was(digi
     for values in (("rmsprop", "null", "1e-5"), ("adam", "2", "0.001")):
         changes = zip(("optimizer", "patience", "learning_rate"), values, strict=True)
         options = [option for name, value in changes for option in ("--set-param", f"{name}={value}")]
-        digits_clone.dvc("exp", "run", *options)
+        digits_clone.dvc("exp", "run", "check", *options)
     assert (digits_clone.folder / "params.yaml").read_bytes() == before
     assert digits_clone.git_status() == ""
 

@@ -103,7 +103,7 @@ def assert_survives(clone: Clone, expected: dict[str, bytes], moments: dict[str,
         if moment.endswith(":dvc"):  # at once with other parameters, while the orphan still runs
             usual = (clone.folder / "params.yaml").read_bytes()
             write_params(clone.folder, **changed)
-            clone.dvc("repro")
+            clone.dvc("repro", "train")
             (clone.folder / "params.yaml").write_bytes(usual)
     clone.dvc("repro")
     assert results(clone) == expected

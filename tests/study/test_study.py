@@ -21,7 +21,7 @@ FILES = ("trainings.yaml", "README.md.jinja")
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 OUTS = [Path(next(iter(out))).name for stage in PIPELINE.values() for out in stage["outs"]]
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("study")]  # joblib's; all of one training
+pytestmark = pytest.mark.process  # joblib's
 
 
 def small(folder: Path, **changes) -> None:
