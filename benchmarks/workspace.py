@@ -36,13 +36,10 @@ class Workspace:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True)
 
     def _lend_environment(self) -> None:
-        # A folder of links: where `make` should find the packages out of date, it clears the links, not the packages.
-        own = self.folder / ".venv"
+        own = self.folder / ".venv"  # a folder of links, since `make` would take a link for the user's own
         own.mkdir()
         for path in Path(sys.prefix).iterdir():
-            if path.name != ".installed":
-                (own / path.name).symlink_to(path)
-        (own / ".installed").touch()  # newer than requirements.txt
+            (own / path.name).symlink_to(path)
 
     def _write_params(self, params: dict[str, object]) -> None:
         path = self.folder / "params.yaml"

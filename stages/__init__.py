@@ -1,9 +1,42 @@
-"""What must be done before Python reads any other of our sources."""
+"""What must be done before Python reads any other of our sources, or a library."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
+
+PROGRAM = sys.argv[0] == "-m"  # as Python has it while it looks for `python -m stages.train`: a program, no library
+ACTIVATE = "source .venv/bin/activate (make sets it up)"
+
+if PROGRAM and not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    print(f"Python 3.11, 3.12 or 3.13 is needed, {sys.executable} is another; type: {ACTIVATE}", file=sys.stderr)
+    sys.exit(2)
+
+# Variables of a person's shell that would change what is computed, drawn or printed, or end it: how Python starts,
+# which code for which processor a library takes, how it rounds, its settings, another repository for Git. They are
+# meant for other programs. What says how much of the machine may be used (threads, graphics cards) stays.
+FOREIGN = (
+    "PYTHONCASEOK", "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONINTMAXSTRDIGITS",
+    "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONVERBOSE", "PYTHONWARNINGS",
+    "ABSL_", "DNNL_", "H5PY_", "KERAS_", "LOKY_PICKLER", "MATPLOTLIB", "MPLBACKEND", "MPL_", "NPY_", "NUMPY_",
+    "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "OPENBLAS_CORETYPE", "OPENBLAS_VERBOSE", "PSUTIL_", "PYDANTIC_", "SCIPY_",
+    "SKLEARN_", "SM_FORMULA_ENGINE", "TF2_", "TF_", "TQDM_", "XLA_",
+    "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE",
+)  # fmt: skip
+KEPT = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # they decide no byte
+
+
+def forget_foreign() -> list[str]:
+    """Take them out of this process's environment; their names."""
+    foreign = [name for name in os.environ if name.startswith(FOREIGN) and name not in KEPT]
+    for name in foreign:
+        del os.environ[name]
+    return foreign
+
+
+if PROGRAM and any(name.startswith("PYTHON") for name in forget_foreign()):  # Python has read those already
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,13 +49,16 @@ SOURCES = {
 }
 
 
-def _interrupted(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Ctrl-C while modules are still being imported, before `process.run`, is one line too."""
+def _ended(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """One line for Ctrl-C while modules are being imported, before `process.run`, and for a package that is absent."""
     if issubclass(kind, KeyboardInterrupt):
-        print("stopped by SIGINT", file=sys.stderr)
+        print("stopped by Ctrl-C", file=sys.stderr)
+    elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(("stages", "study", "benchmarks")):
+        print(f"{error.name} is not installed for {sys.executable}; type: {ACTIVATE}", file=sys.stderr)
+        sys.exit(2)
     else:
         sys.__excepthook__(kind, error, traceback)
 
 
-if sys.argv[0] == "-m":  # as Python has it while it looks for `python -m stages.train`: a program, no library
-    sys.excepthook = _interrupted
+if PROGRAM:
+    sys.excepthook = _ended

@@ -1,4 +1,4 @@
-"""Measure the kept model on validation and test images, check that saving and loading lost nothing."""
+"""Measure the kept model on training, validation and test images, check that saving and loading lost nothing."""
 
 from pathlib import Path
 
@@ -13,11 +13,12 @@ BEST_MODEL, WHOLE_MODEL = Path("models/best-model.keras"), Path("models/model_wh
 
 
 def main() -> None:
-    """models/, data/prepared/{val,test}.npz -> metrics/evaluation.json, tables in plots/."""
+    """models/, data/prepared/ -> metrics/evaluation.json, tables in plots/."""
     inputs = Inputs("evaluate")
     params = inputs.params
     hold(Path("data/prepared/inputs.json"), inputs)
     hold(Path("models/inputs.json"), inputs)
+    train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
     test = load_images(Path("data/prepared/test.npz"))
 
@@ -49,13 +50,9 @@ def main() -> None:
     best = saved[BEST_MODEL]
     probabilities = predict(best, test.images)  # [n, classes]
     tables = tables_of(probabilities, test)
-    evaluation = evaluation_of(
-        loss_and_accuracy(best, val),
-        loss_and_accuracy(best, test),
-        tables,
-        probabilities.argmax(axis=-1),
-        test.labels,
-    )
+    parts = {"training": train, "validation": val, "test": test}
+    measured = {name: loss_and_accuracy(best, part) for name, part in parts.items()}
+    evaluation = evaluation_of(measured, tables.reliability, probabilities.argmax(axis=-1), test.labels)
     by_class = ([name, *score] for name, score in tables.per_class.items())
     with outputs(inputs.stop_if_changed) as begin:
         save_json(begin(Path("metrics/inputs.json")), inputs.record())
@@ -63,8 +60,8 @@ def main() -> None:
         save_csv(begin(Path("plots/predictions.csv")), Prediction._fields, tables.predictions)
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)
         save_csv(begin(Path("plots/reliability.csv")), ReliabilityBin._fields, tables.reliability)
-    for part, measured in (("validation", evaluation.validation), ("test", evaluation.test)):
-        print(f"{part}: loss {measured.loss:.4f}, accuracy {measured.accuracy:.4f}")
+    for name, of in measured.items():
+        print(f"{name}: loss {of['loss']:.4f}, accuracy {of['accuracy']:.4f}")
 
 
 if __name__ == "__main__":

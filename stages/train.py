@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from stages.base.environment import environment
-from stages.base.errors import UserError
 from stages.base.files import save_csv, save_json
 from stages.base.inputs import Inputs
-from stages.base.params import METRICS, PARAMS_FILE
+from stages.base.params import METRICS, in_words
 from stages.base.process import outputs, run
 from stages.data.images import load_images
 from stages.training.result import result_of
+
+TOLD = ("hidden_units", "dropout", "optimizer", "patience", "seed")  # of the parameters, before the epochs
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -20,11 +21,6 @@ def main() -> None:
     params = inputs.params
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
-    try:
-        params.check_batch(len(train.labels))
-    except ValueError as error:  # of a folder of images, which nobody counts before it is read
-        raise UserError(f"{PARAMS_FILE}: {error}") from None
-
     from stages.training.backend import gpus
     from stages.training.callbacks import StopIfUnwanted, checkpoint, early_stopping, stopped_epoch
     from stages.training.display import EpochDisplay
@@ -42,7 +38,7 @@ def main() -> None:
         seed=params.seed,
     )
     model.summary(line_length=80)
-    print()
+    print(f"\n{in_words(params, TOLD)}\n")
     computed_by = environment(gpus())
     epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=params.seed)
     with outputs(inputs.stop_if_changed) as begin, epochs:

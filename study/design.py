@@ -11,7 +11,7 @@ from stages.base.yaml_files import read_yaml
 DESIGN = Path("study/trainings.yaml")
 
 Value = Literal[
-    "gap", "plotted_gap", "epochs", "loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"
+    "gap", "plotted_distance", "epochs", "loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"
 ]
 
 

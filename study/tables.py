@@ -18,9 +18,9 @@ Values = dict[str, dict[str, np.ndarray]]  # training -> value -> [seeds]
 def load_values(study: Study, history: dict[str, dict[str, np.ndarray]]) -> Values:
     """What was measured of each training with each seed, in the order of the seeds.
 
-    `gap` is validation loss minus training loss, both of the model after training and with dropout off; `plotted_gap`
-    that of the last epoch as `fit` reports it, so with a training loss that has dropout on and is the mean over an
-    epoch.
+    `gap` is validation loss minus training loss, both of the model after training and with dropout off.
+    `plotted_distance` is that of the notes' curves at the last epoch, so with a training loss that has dropout on and
+    is the mean over an epoch.
 
     Raises:
         UserError: the table is not of this study.
@@ -38,7 +38,7 @@ def load_values(study: Study, history: dict[str, dict[str, np.ndarray]]) -> Valu
         last = row["epochs"].astype(int) - 1
         each = np.arange(study.seeds)
         row["gap"] = row["val_loss"] - row["loss"]
-        row["plotted_gap"] = (history["val_loss"][name] - history["loss"][name])[each, last]
+        row["plotted_distance"] = (history["val_loss"][name] - history["loss"][name])[each, last]
     return values
 
 

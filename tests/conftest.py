@@ -1,6 +1,7 @@
 """Fixtures: a workspace to run stages in, the real data, and clones to drive the real dvc in."""
 
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from stages import evaluate, plot, prepare, train
+from stages import evaluate, forget_foreign, plot, prepare, train
 from stages.base.errors import DataUnreachable
 from stages.data.datasets import Dataset, fashion_mnist
 from tests.support.clone import Clone
@@ -21,6 +22,8 @@ os.environ["FASHION_MNIST_DIR"] = str(
 )
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.pop("DVC_ROOT", None)
+forget_foreign()  # as every stage does
+platform.processor()  # a library asks for it while it is imported, which starts a process: once, before any test
 
 SLOW = ("process", "dvc", "acceptance")  # the markers of what `make unit` leaves out
 PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}  # audit events

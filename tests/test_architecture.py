@@ -9,7 +9,7 @@ from tests.support.workspace import ROOT
 
 ORDER = ("base", "data", "training", "evaluation", "report", "experiments", "commands")
 ABOVE = ("study", "benchmarks")  # on top, beside each other
-FILES = sorted(file for folder in ("stages", *ABOVE) for file in (ROOT / folder).rglob("*.py"))
+FILES = sorted(file for folder in ("stages", *ABOVE) for file in (ROOT / folder).rglob("*.py") if not file.is_symlink())
 
 
 def package(path) -> str:

@@ -64,7 +64,7 @@ def load(path: Path, schema: type[Schema]) -> Schema:
 
 
 def leaves(values: Any, above: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """The values in nested mappings and lists, by names as in `dvc exp show`: test.per_class.Bag.f1."""
+    """The values in nested mappings and lists, by names as in `dvc exp show`: test.macro_f1."""
     if not isinstance(values, dict | list | tuple):
         yield above, values
         return

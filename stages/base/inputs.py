@@ -30,6 +30,8 @@ def comparable(value: object) -> object:
     """A parameter's value as PyYAML and DVC's own reader of YAML, which differ in 1e-05, both give it."""
     if isinstance(value, bool):
         return value
+    if value == "":  # what `-S patience=` writes
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError):

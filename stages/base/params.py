@@ -20,7 +20,15 @@ Logs = dict[str, float]  # METRICS of one epoch
 # what will not fit together without loading any. A test holds it against the data.
 IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
 
-OF_A_FOLDER = ("image_dir", "image_size", "color_mode", "test_size", "skip_unreadable")  # of dataset: images alone
+# What dataset: images alone looks at, and what it is where nobody has set it. With another data set it must be that, or
+# a run on Fashion-MNIST would pass for one on the pictures in image_dir.
+OF_A_FOLDER = {
+    "image_dir": "data/examples",
+    "image_size": 28,
+    "color_mode": "grayscale",
+    "test_size": 0.2,
+    "skip_unreadable": False,
+}
 
 
 def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
@@ -29,6 +37,11 @@ def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, bool):
         raise PydanticCustomError("boolean", "Input should be a number")
     return value
+
+
+def _empty(value: Any) -> Any:  # noqa: ANN401
+    # What `dvc exp run -S patience=` writes.
+    return None if value == "" else value
 
 
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
@@ -51,7 +64,7 @@ class DataParams(_Checked):
     skip_unreadable: StrictBool
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
-    limit: Annotated[Integer, Field(ge=2)] | None
+    limit: Annotated[Annotated[Integer, Field(ge=2)] | None, BeforeValidator(_empty)]
 
     def used(self) -> dict[str, Any]:
         """The parameters and their values, but for those that this data set does not look at."""
@@ -76,7 +89,7 @@ class TrainingParams(_Checked):
     seed: Seed
 
     monitor: Monitor
-    patience: Annotated[Integer, Field(ge=1)] | None
+    patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
@@ -87,8 +100,15 @@ class Params(TrainingParams, DataParams):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
+        odd = [name for name, usual in OF_A_FOLDER.items() if getattr(self, name) != usual]
+        if odd and self.dataset != "images":
+            back, got = ([written(of[name]) for name in odd] for of in (OF_A_FOLDER, dict(self)))
+            raise ValueError(
+                f"{', '.join(odd)}: only dataset images looks there, and dataset is {self.dataset}; set that too "
+                f"(dataset=images), or this back to {', '.join(back)}, got {', '.join(got)}"
+            )
         if known := IMAGES.get(self.dataset):
-            self.check_batch(self.training_images(known))
+            self.training_images(known)
         return self
 
     def training_images(self, images: int) -> int:
@@ -102,18 +122,6 @@ class Params(TrainingParams, DataParams):
         if not training:
             raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
         return training
-
-    def check_batch(self, training: int) -> None:
-        """Whether so many training images fill a batch.
-
-        Raises:
-            ValueError: they do not.
-        """
-        if self.batch_size > training:
-            raise ValueError(
-                f"batch_size: must be at most {training}, the training images that dataset, limit and val_size "
-                f"leave, got {self.batch_size}"
-            )
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

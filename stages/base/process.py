@@ -1,6 +1,7 @@
 """The process of a stage or a command: how it ends, whether anybody still waits for it, and all its outputs or none."""
 
 import errno
+import io
 import logging
 import os
 import signal
@@ -29,7 +30,7 @@ MACHINE = {
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM: through every `finally`, past every `except Exception`."""
+    """Ctrl-C (SIGINT) or SIGTERM: through every `finally`, past every `except Exception`."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -43,9 +44,11 @@ _waiting: list[psutil.Process | None] = []  # what started this process, once `n
 def run(main: Callable[[], None]) -> None:
     """Call `main` and exit with 0, or print one line and exit with the code of a `ProjectError`.
 
-    What the machine refuses (no space, no permission) exits with 1, SIGINT with 130, SIGTERM with 143. Any other
+    What the machine refuses (no space, no permission) exits with 1, Ctrl-C with 130, SIGTERM with 143. Any other
     exception is a fault of ours and keeps its traceback (Python exits with 1).
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a class may have a name that the terminal cannot write
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     _stopped.clear()
     note_who_waits()
@@ -58,8 +61,10 @@ def run(main: Callable[[], None]) -> None:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
         number = stop.signal if isinstance(stop, Stopped) else signal.SIGINT
+        who = "Ctrl-C" if number == signal.SIGINT else number.name
         where = "".join(f" {note}" for note in getattr(stop, "__notes__", []))
-        _fail(f"stopped by {number.name}{where}; nothing was replaced; to go on, run it again", 128 + number)
+        go_on = "dvc repro goes on there" if _by_dvc_here() else "to go on, run it again"
+        _fail(f"stopped by {who}{where}{_left()}; {go_on}", 128 + number)
     except OSError as error:
         if error.errno not in MACHINE:
             raise
@@ -72,16 +77,29 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    # DVC deletes a stage's outputs before it runs the stage, but in a workspace only, not in a temporary copy.
-    root = os.environ.get("DVC_ROOT")
-    in_workspace = "DVC_STAGE" in os.environ and root and Path(root).resolve() == Path.cwd()
-    print(f"{message}; {BACK}" if in_workspace else message, file=sys.stderr)
+    print(f"{message}; {BACK}" if _by_dvc_here() else message, file=sys.stderr)
     sys.exit(exit_code)
+
+
+def _by_dvc_here() -> bool:
+    """Whether DVC started this stage in the workspace itself, not in a temporary copy."""
+    root = os.environ.get("DVC_ROOT")
+    return "DVC_STAGE" in os.environ and bool(root) and Path(root).resolve() == Path.cwd()
+
+
+def _left() -> str:
+    """What is left of the old outputs: DVC deletes those of a stage before it runs it, but for those of check."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec and spec.name.startswith("stages.commands."):  # not all of them write all or nothing
+        return ""
+    if _by_dvc_here() and os.environ["DVC_STAGE"] != "check":
+        return "; DVC had deleted the old outputs of this stage"
+    return "; nothing was replaced"
 
 
 def _describe(error: OSError) -> str:
     where = f"{error.filename}: ".replace(UNFINISHED, "") if error.filename else ""
-    return f"{where}{one_line(error.strerror)}; nothing was replaced; once that is mended, run it again"
+    return f"{where}{one_line(error.strerror)}{_left()}; once that is mended, run it again"
 
 
 def stop_if_told() -> None:

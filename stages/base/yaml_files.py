@@ -4,7 +4,8 @@ import difflib
 import re
 import reprlib
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -77,16 +78,16 @@ def checked(values: dict[str, Any], model: type[Model], where: object) -> Model:
 
 def faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """What pydantic found wrong, in words for the person at the keyboard."""
-    return [_describe(each, list(model.model_fields)) for each in error.errors()]
+    return [_describe(each, model) for each in error.errors()]
 
 
-def _describe(error: dict[str, Any], keys: list[str]) -> str:
+def _describe(error: dict[str, Any], model: type[BaseModel]) -> str:
     place = ".".join(map(str, error["loc"]))
     match error["type"]:
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
-            near = difflib.get_close_matches(place, keys, n=1)
+            near = difflib.get_close_matches(place, list(model.model_fields), n=1)
             return f"unknown key {reprlib.repr(place)}" + (f", did you mean {near[0]}?" if near else "")
         case "invalid_key":
             return f"unknown key {reprlib.repr(error['input'])}"
@@ -96,4 +97,6 @@ def _describe(error: dict[str, Any], keys: list[str]) -> str:
             must = WRONG_KIND.get(kind, error["msg"])
             for theirs, ours in WORDS.items():
                 must = re.sub(theirs, ours, must)
+            if place in model.model_fields and NoneType in get_args(model.model_fields[place].annotation):
+                must += " or empty (null)"
             return f"{place}: {must}, got {reprlib.repr(error['input'])}"

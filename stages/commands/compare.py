@@ -14,7 +14,7 @@ from rich.table import Table as Printed
 
 from stages.base.errors import UserError
 from stages.base.files import save_csv
-from stages.base.params import Params
+from stages.base.params import Params, written
 from stages.base.process import outputs, run
 from stages.base.yaml_files import checked, read_value
 from stages.experiments.comparison import Table, compare_settings, conclusion, lower_is_better, method
@@ -41,25 +41,35 @@ def wanted_baseline(text: str, committed: Params) -> Params | None:
         UserError: that is no such list, or no such parameters.
     """
     pairs = [[part.strip() for part in pair.split("=")] for pair in text.split(",") if pair.strip()]
-    if any(len(pair) != 2 or not all(pair) or pair[0] == "seed" for pair in pairs) or len(dict(pairs)) < len(pairs):
+    if any(len(pair) != 2 or not pair[0] or pair[0] == "seed" for pair in pairs) or len(dict(pairs)) < len(pairs):
         raise UserError(f"compare: the baseline must be NAME=VALUE,... without the seed, each name once, got {text!r}")
     values = {name: read_value(value, f"compare: the baseline: {name}") for name, value in pairs}
     return checked(committed.model_dump() | values, Params, "compare: the baseline") if values else None
 
 
-def printed(table: Table) -> Printed:
-    """The table for the terminal."""
-    shown = Printed("setting", "seeds", "mean", "sd", "pairs", "difference", "95% interval", "p", "verdict", box=None)
+WIDE = 110  # columns, in which every figure has room
+
+
+def printed(table: Table, width: int) -> Printed:
+    """The table for a terminal of so many columns; in a narrow one without what the page has too."""
+    shown = Printed(*(table.varied or ["setting"]), "seeds", "mean", box=None, pad_edge=False, collapse_padding=True)
+    wide = width >= WIDE
+    for head in ("sd", "pairs", "difference", "95% interval", "p") if wide else ("difference (95%)",):
+        shown.add_column(head, no_wrap=True)
+    shown.add_column("verdict")
     for row in table.rows:
-        cells = [row.label, str(row.spread.count), f"{row.spread.mean:.4f}"]
-        cells.append(f"{row.spread.sd:.4f}" if row.spread.count > 1 else "")
+        values = [written(getattr(row.setting.params, name)) for name in table.varied]
+        cells = [*(values or [row.label]), str(row.spread.count), f"{row.spread.mean:.4f}"]
+        if wide:
+            cells.append(f"{row.spread.sd:.4f}" if row.spread.count > 1 else "")
         if row.comparison:
             found = row.comparison.difference
             interval = f"{found.low:+.4f} to {found.high:+.4f}"
-            cells += [str(found.count), f"{found.mean:+.4f}", interval, f"{row.comparison.adjusted_p:.3f}"]
+            figures = [str(found.count), f"{found.mean:+.4f}", interval, f"{row.comparison.adjusted_p:.3f}"]
+            cells += figures if wide else [interval]
         else:
-            cells += [""] * 4
-        shown.add_row(*cells, row.verdict)
+            cells += [""] * (4 if wide else 1)
+        shown.add_row(*cells, row.verdict if wide else row.verdict.split(" (")[0])
     return shown
 
 
@@ -88,7 +98,7 @@ def main() -> None:
         begin(PAGE).write_text(page(table), encoding="utf-8")
     console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
     print(f"\n{table.metric}, {'lower' if lower_is_better(table.metric) else 'higher'} is better\n")
-    console.print(printed(table))
+    console.print(printed(table, console.width))
     for line in (method(table), conclusion(table), *table.notes, f"The same with pictures: {PAGE}"):
         console.print(f"\n{line}", soft_wrap=False, markup=False)
 

@@ -33,6 +33,7 @@ WHITE_ON_BLACK = ("fashion_mnist", "digits")  # cut out and centred by their aut
 CLOSE = 13  # 5 % of 255: as close to the background as that is background
 AT_ONCE = 2048  # pictures in memory
 AT_ONCE_BYTES = 2**26  # or fewer
+LIKELY = 0.1  # a second class with less probability is not named
 INPUTS = Path("plots/inputs")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -107,13 +108,14 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def table(rows: Iterable[Row], classes: Sequence[str], width: int) -> Iterator[str]:
-    """Lines of columns: the picture, its class with its probability, and the next two."""
+    """Lines of columns: the picture, its class with its probability, and the next one where that may be it too."""
     class_width = max(5, *map(len, classes))
-    yield f"{'image':{width}}  {'class':{class_width}}  probability  next"
+    yield f"{'image':{width}}  {'class':{class_width}}  prob.   or"
     for file, name, probabilities in rows:
-        first, *others = np.argsort(-probabilities, kind="stable")[:3]
-        after = ", ".join(f"{classes[label]} {_written(probabilities[label])}" for label in others)
-        yield f"{file!s:{width}}  {name:{class_width}}  {_written(probabilities[first]):>11}  {after}"
+        first, second = np.argsort(-probabilities, kind="stable")[:2]
+        line = f"{file!s:{width}}  {name:{class_width}}  {_written(probabilities[first]):6}"
+        other = f"  {classes[second]} {_written(probabilities[second])}" if probabilities[second] >= LIKELY else ""
+        yield f"{line}{other}".rstrip()
 
 
 def _written(probability: float) -> str:

@@ -1,16 +1,18 @@
 """Print the results of the current run, where to look, and what to type next: the end of `make`."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
 from stages.base.files import Schema, load, load_json
+from stages.base.git import NAME_YOURSELF, committed, identity
 from stages.base.params import PARAMS_FILE, Params, in_words, read_params
 from stages.base.process import run
 from stages.data.images import Counts
 from stages.evaluation.results import Evaluation
-from stages.experiments.git import committed
 from stages.training.result import TrainingResult
 
 COUNTS, ENVIRONMENT = Path("metrics/data.json"), Path("metrics/environment.json")
@@ -19,7 +21,7 @@ TRAIN, EVALUATION = Path("metrics/train.json"), Path("metrics/evaluation.json")
 NEXT = """
 Open   plots/report.html        all of the run in one page: make report
        plots/                   its pictures, one by one
-       metrics/evaluation.json  precision, recall and F1 of each class
+       models/CARD.md           the card of the model: what it is and how good
 
 Type   source .venv/bin/activate
        dvc exp run -S dropout=0.5   another dropout rate; the knobs: params.yaml
@@ -27,19 +29,22 @@ Type   source .venv/bin/activate
        make back                    to the committed parameters and results"""
 
 SEEDS = """
-One seed each. A small difference can be the seed's alone: README.md says how far
-ten seeds lie apart, and `make compare` tells luck from more."""
+One seed each. A small difference can be the seed's alone: README.md says how
+far ten seeds lie apart, and `make compare` tells luck from more."""
 
 
 def _then(path: Path, schema: type[Schema]) -> Schema | None:
     """What the last commit has of such a file."""
     text = committed(path.as_posix())
-    return schema.model_validate_json(text) if text else None
+    with suppress(ValidationError):  # of a time when it had another form
+        return schema.model_validate_json(text) if text else None
+    return None
 
 
 def other_images(params: Params) -> str | None:
     """One line if the committed results are of other images than the current ones, else None."""
     there = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "null") or {}
+    there = {name: None if value == "" else value for name, value in there.items()}  # as `-S limit=` writes it
     different = [name for name, value in params.of_images().items() if name in there and there[name] != value]
     if "dataset" in different:
         return (
@@ -76,15 +81,16 @@ def edited(params: Params) -> str | None:
     return f"params.yaml was edited since: these are results of {in_words(params, changed)}. To run it as it is: make"
 
 
-def figures(train: TrainingResult, evaluation: Evaluation) -> dict[str, float]:
-    """What the table shows of a run: accuracies, losses, and the gap between the losses at the kept epoch."""
-    validation, test = evaluation.validation, evaluation.test
+def figures(evaluation: Evaluation) -> dict[str, float]:
+    """What the table shows of a run: accuracies and losses of the kept epoch, all with dropout off, and their gap."""
+    training, validation, test = evaluation.training, evaluation.validation, evaluation.test
     return {
         "validation accuracy": validation.accuracy,
         "test accuracy": test.accuracy,
         "validation loss": validation.loss,
         "test loss": test.loss,
-        "gap (validation - training loss)": train.val_loss - train.loss,
+        "training loss, dropout off": training.loss,
+        "gap (validation - training)": evaluation.gap,
     }
 
 
@@ -108,15 +114,16 @@ def main() -> None:
     print(f"\n{data.dataset}: {data.train:,} training, {data.val:,} validation, {data.test:,} test images")
     print(f"epoch {train.best_epoch} is kept; {ending}\n")
 
-    here, then = figures(train, evaluation), {}
-    other, before = other_images(params), (_then(TRAIN, TrainingResult), _then(EVALUATION, Evaluation))
-    if not other and all(before):
-        then = figures(*before)
+    here, then = figures(evaluation), {}
+    other, before = other_images(params), _then(EVALUATION, Evaluation)
+    if not other and before:
+        then = figures(before)
     print("\n".join(table(here, then)))
     if then and here != then:
         print(SEEDS)
     print(NEXT)
-    for line in filter(None, (edited(params), other, other_environment())):
+    nobody = NAME_YOURSELF if identity() else None
+    for line in filter(None, (edited(params), other, other_environment(), nobody)):
         print(f"\n{line}")
 
 

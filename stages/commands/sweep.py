@@ -9,11 +9,12 @@ again, so the same command goes on after a kill. Exit codes: 1 an experiment fai
 import argparse
 import itertools
 import math
+import re
 import shutil
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -21,24 +22,28 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from stages.base.errors import ProjectError, UserError
+from stages.base.git import git
 from stages.base.params import PARAMS_FILE, Params, in_words
 from stages.base.process import acquire, run
 from stages.base.yaml_files import checked, read_value
 from stages.commands.mend import forget_false_runs
-from stages.experiments.git import git
 from stages.experiments.records import committed_params, is_current, succeeded
 from stages.experiments.runner import FAILED, FOLDER, Outcome, Runner
+from stages.training.store import STORE
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="sweep", description=__doc__.split("\n", 1)[0], allow_abbrev=False)
     parser.add_argument("-S", "--set-param", action="append", default=[], metavar="NAME=VALUE,VALUE,...")
-    parser.add_argument("--seeds", type=int, metavar="N", help="the same as -S seed=1,2,...,N")
-    parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
+    parser.add_argument("--seeds", metavar="N", help="the same as -S seed=1,2,...,N")
+    parser.add_argument("--jobs", default="2", help="experiments at a time")
     options = parser.parse_args(words)
-    if options.jobs < 1:
-        raise UserError(f"sweep: jobs: must be at least 1, got {options.jobs}")
+    for name in ("jobs", "seeds"):
+        if (text := getattr(options, name)) is not None:
+            if not re.fullmatch(r"0*[1-9]\d*", text):
+                raise UserError(f"sweep: {name}: must be a whole number, at least 1, got {text!r}")
+            setattr(options, name, int(text))
     return options
 
 
@@ -50,8 +55,8 @@ def varied(settings: Iterable[str], seeds: int | None) -> dict[str, list[Any]]:
     """
     values: dict[str, list[Any]] = {}
     for setting in [*settings, *([f"seed={','.join(map(str, range(1, seeds + 1)))}"] if seeds is not None else [])]:
-        name, _, listed = setting.partition("=")
-        if name in values or not all(value.strip() for value in listed.split(",")):
+        name, given, listed = setting.partition("=")
+        if name in values or not given:
             raise UserError(f"sweep: must be a list of values for each parameter once, got {setting!r}")
         values[name] = [read_value(value, f"sweep: {name}") for value in listed.split(",")]
     return values
@@ -117,15 +122,20 @@ def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
         print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
         with tqdm(total=len(todo), unit="experiment", leave=False, disable=None) as bar:
             runs = {pool.submit(runner, params): params for params in todo}
-            for done in as_completed(runs):
-                outcomes.append(done.result())
-                bar.update()
-                bar.write(f"{len(outcomes):4}/{len(todo)}  {in_words(runs[done], names)}: {outcomes[-1].in_words()}")
-                sys.stdout.flush()
+            waiting = set(runs)
+            while waiting:
+                ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for done in ended:
+                    outcomes.append(done.result())
+                    bar.update()
+                    line = f"{in_words(runs[done], names)}: {outcomes[-1].in_words()}"
+                    bar.write(f"{len(outcomes):4}/{len(todo)}  {line}")
+                    sys.stdout.flush()
+                bar.refresh()  # its clock goes on
     failed = sum(outcome.fault is not None for outcome in outcomes)
     read_back, computed = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("read_back", "computed"))
     took = timedelta(seconds=round(time.perf_counter() - start))
-    print(f"{len(todo) - failed} run in {took}: {computed} epochs computed, {read_back} read back")
+    print(f"{len(todo) - failed} run in {took}: {computed} epochs computed, {read_back} read back from {STORE}")
     if failed:
         raise ProjectError(f"{failed} of {len(todo)} experiments failed, see above; the same command tries them again")
     print("to compare them: make compare")

@@ -25,11 +25,11 @@ from dvc.exceptions import DvcException
 
 from stages.base.errors import ProjectError
 from stages.base.files import leaves
+from stages.base.git import committed as committed_file
+from stages.base.git import git
 from stages.base.params import PARAMS_FILE
 from stages.base.process import run
 from stages.experiments.clones import clone
-from stages.experiments.git import committed as committed_file
-from stages.experiments.git import git
 from stages.experiments.records import contradiction
 
 TRAINED = ("train", "evaluate", "plot")  # the stages whose bytes may depend on the environment

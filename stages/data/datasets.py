@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from stages.base.errors import UserError, one_line
 from stages.base.params import DataParams
 from stages.data.idx import read_idx
-from stages.data.image_folder import list_images
+from stages.data.image_folder import check_test_size, list_images
 from stages.data.images import Images, check_images
 from stages.data.pictures import read_pictures
 from stages.data.raw_files import fetch, read_registry
@@ -167,6 +167,7 @@ def load_dataset(params: DataParams) -> Dataset:
         case "digits":
             dataset = digits()
         case "images":
+            check_test_size(Path(params.image_dir), params.test_size)
             dataset = image_folder(
                 Path(params.image_dir),
                 image_size=params.image_size,

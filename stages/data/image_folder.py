@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.base.errors import UserError
+from stages.base.params import OF_A_FOLDER
 
 PARTS = ["test", "train"]
 MOST_CLASSES = 256  # labels are uint8
@@ -77,6 +78,20 @@ def check_folder(folder: Path) -> None:
         more = sum(other == fault for _, other in faults[1:])
         where = path if path.isprintable() else repr(path)
         raise UserError(f"{where}{f' (and {more} more)' if more else ''}: {fault}")
+
+
+def check_test_size(folder: Path, test_size: float) -> None:
+    """Hold that nobody asks for a share of test images where the folder has its own.
+
+    Raises:
+        UserError: somebody does.
+    """
+    usual = OF_A_FOLDER["test_size"]
+    if test_size != usual and folder.is_dir() and _folders(folder) == PARTS:
+        raise UserError(
+            f"params.yaml: test_size: {folder} has train/ and test/, so no share is split off; set it back to {usual}, "
+            f"got {test_size}"
+        )
 
 
 def _faults(folder: str) -> Iterator[tuple[str, str]]:

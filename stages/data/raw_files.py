@@ -11,7 +11,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from stages.base.errors import DataUnreachable, UserError
+from stages.base.errors import DataUnreachable, UserError, one_line
 from stages.base.process import main_checkout
 from stages.base.yaml_files import read_yaml
 
@@ -152,6 +152,10 @@ def _download(file: RawFile, mirrors: list[str], faults: list[str]) -> Path:
             faults.append(f"{mirror}: HTTP {error.response.status_code}")
         except requests.RequestException as error:
             faults.append(f"{mirror}: {type(error).__name__}")
+        except OSError as error:
+            if error.errno:  # the machine's, a full disk
+                raise
+            faults.append(f"{mirror}: {one_line(error)}")  # certificates that are not where a variable says
         except ValueError:
             faults.append(f"{mirror}: serves a file with another checksum")
     raise DataUnreachable(

@@ -24,27 +24,24 @@ class Measured(Written):
     accuracy: float
 
 
-class Score(Written):
-    """Of one class, against all others."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
 class MeasuredOnTest(Measured):
     """And what else is measured of the test images."""
 
     macro_f1: float
     ece: float  # expected calibration error
-    per_class: dict[str, Score]  # of the classes that have test images
 
 
 class Evaluation(Written):
-    """metrics/evaluation.json: of the kept model."""
+    """metrics/evaluation.json: of the kept model, all with dropout off."""
 
+    training: Measured
     validation: Measured
     test: MeasuredOnTest
+
+    @property
+    def gap(self) -> float:
+        """Validation loss minus training loss, both with dropout off."""
+        return self.validation.loss - self.training.loss
 
 
 class Prediction(NamedTuple):
@@ -83,30 +80,21 @@ def tables_of(probabilities: np.ndarray, test: Images) -> Tables:
 
 
 def evaluation_of(
-    validation: dict[str, float], test: dict[str, float], tables: Tables, predicted: np.ndarray, labels: np.ndarray
+    measured: dict[str, dict[str, float]],
+    table: list[ReliabilityBin],
+    predicted: np.ndarray,
+    labels: np.ndarray,
 ) -> Evaluation:
     """All figures.
 
     Args:
-        validation: loss and accuracy.
-        test: the same of the test images.
-        tables: theirs.
+        measured: loss and accuracy of each part: "training", "validation" and "test".
+        table: the reliability of the test images.
         predicted: the predicted class of each, int [n].
         labels: the true one, int [n].
     """
-    scores = {
-        name: Score(precision=score.precision, recall=score.recall, f1=score.f1)
-        for name, score in tables.per_class.items()
-    }
-    return Evaluation(
-        validation=Measured(**validation),
-        test=MeasuredOnTest(
-            **test,
-            macro_f1=macro_f1(labels, predicted),
-            ece=expected_calibration_error(tables.reliability),
-            per_class=scores,
-        ),
-    )
+    more = {"macro_f1": macro_f1(labels, predicted), "ece": expected_calibration_error(table)}
+    return Evaluation.model_validate(measured | {"test": measured["test"] | more})
 
 
 def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from stages.base.errors import ProjectError, one_line
+from stages.base.git import NOBODY, configured, git
 from stages.data.raw_files import raw_folders, read_registry
-from stages.experiments.git import git
 
 
 def clone(folder: Path, cache: Path | str, source: Path | None = None) -> dict[str, str]:
@@ -24,9 +24,8 @@ def clone(folder: Path, cache: Path | str, source: Path | None = None) -> dict[s
     Raises:
         ProjectError: Git cannot clone, or what was given to DVC (`dvc add`) is not in its cache.
     """
-    # Who commits may be said in this repository alone, and DVC commits its experiments.
-    identity = {key: git("config", "--default", "", "--get", key).strip() for key in ("user.name", "user.email")}
-    known = [f"--config={key}={value}" for key, value in identity.items() if value]
+    # Who commits may be said in this repository alone, or nowhere, and DVC commits its experiments.
+    known = [f"--config=user.{what.lower()}={configured(what) or nobody}" for what, nobody in NOBODY.items()]
     git("clone", "--quiet", *known, str(source or Path.cwd()), str(folder))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.base.params import Params, in_words
+from stages.base.params import Params, in_words, written
 from stages.experiments.records import Experiment, Version, is_current, shortlist
 from stages.experiments.significance import ALPHA, EXACT, Comparison, Spread, compare, seeds_for, spread, verdict
 
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
             return {seed: metrics[metric] for seed, metrics in sorted(self.metrics.items())}
         except KeyError:
             known = set.intersection(*(set(metrics) for metrics in self.metrics.values()))
-            listed = ", ".join(sorted(name for name in known if "per_class" not in name))
+            listed = ", ".join(sorted(known))
             raise UserError(
                 f"compare: metric: must be one that all experiments have, got {metric!r}: {listed}"
             ) from None
@@ -116,7 +116,7 @@ def compare_settings(
     Args:
         experiments: at least one.
         metric: by its name in `dvc exp show`.
-        committed: the parameters of the last commit: the baseline, or else the setting with the most seeds.
+        committed: the parameters of the last commit: the baseline.
         wanted: another baseline.
         current: the version that an experiment would have now.
 
@@ -125,7 +125,7 @@ def compare_settings(
     """
     used, version_notes = one_version(experiments, current)
     groups, group_notes = settings(used)
-    baseline = _baseline(groups, committed, wanted)
+    baseline = _baseline(groups, committed, wanted, [*version_notes, *group_notes])
     ordered, image_notes = _of_the_same_images(groups, baseline)
     varied = _varied(ordered, committed)
     values = {setting.params: setting.values(metric) for setting in ordered}
@@ -185,22 +185,31 @@ def _verdict(comparison: Comparison | None, is_baseline: bool, metric: str) -> s
     if is_baseline:
         return "baseline"
     if not comparison:
-        return "fewer than two seeds in common with the baseline"
+        return "too few seeds in common"
     less, more = ("better", "worse") if lower_is_better(metric) else ("worse", "better")
     return verdict(comparison, less, more)
 
 
-def _baseline(groups: dict[Params, Setting], committed: Params, wanted: Params | None) -> Setting:
+def _baseline(groups: dict[Params, Setting], committed: Params, wanted: Params | None, left_out: list[str]) -> Setting:
     params = (wanted or committed).model_copy(update={"seed": 0})
     if params in groups:
         return groups[params]
-    if wanted:
-        raise UserError("compare: there is no experiment with the parameters of this baseline; to run some: make sweep")
     if not groups:
         raise UserError(
             "compare: the only experiments gave different metrics with the same parameters; to run others: make sweep"
         )
-    return max(groups.values(), key=lambda setting: len(setting.metrics))
+    others = _varied([next(iter(groups.values())), Setting(params, {})], committed)
+    lacks = f"no experiment has them ({in_words(params, others)})"
+    more = "".join(f"; {note}" for note in left_out)
+    if wanted:
+        raise UserError(f"compare: the baseline that is named: {lacks}; to run some: make sweep{more}")
+    there = max(groups.values(), key=lambda setting: len(setting.metrics)).params
+    differing = [name for name, value in there if name != "seed" and value != getattr(committed, name)]
+    named = ",".join(f"{name}={written(getattr(there, name), 'null')}" for name in differing)
+    raise UserError(
+        f"compare: the baseline is the committed parameters, and {lacks}; to run some: make sweep, or name another: "
+        f"make compare BASELINE={named}{more}"
+    )
 
 
 def chosen(table: Table) -> tuple[Row, list[int]] | None:

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from stages.base.environment import environment
 from stages.base.errors import ProjectError, UserError, one_line
 from stages.base.files import as_json, leaves
+from stages.base.git import git
 from stages.base.inputs import RECORD, comparable, record
 from stages.base.params import PARAMS_FILE, Params
 from stages.base.yaml_files import checked
-from stages.experiments.git import git
 
 Entry = dict[str, Any]  # of one stage: cmd, deps, params, outs
 
@@ -89,6 +89,7 @@ class Experiment(NamedTuple):
     """What one run gave."""
 
     name: str
+    commit: str  # on which it stands
     params: Params
     metrics: dict[str, float]  # by the names in `dvc exp show`: val_loss, validation.loss, test.accuracy ...
     version: Version
@@ -167,7 +168,7 @@ def succeeded() -> tuple[list[Experiment], list[str]]:
     experiments, left_out = [], {}
     for commit, reference in (line.split(" ") for line in listed):
         if match := REFERENCE.fullmatch(reference):
-            found = _read(match["name"], commit)
+            found = _read(match["name"], match["start"] + match["rest"], commit)
             if isinstance(found, Experiment):
                 experiments.append(found)
             else:
@@ -176,8 +177,14 @@ def succeeded() -> tuple[list[Experiment], list[str]]:
     return sorted(experiments, key=lambda experiment: experiment.name), notes
 
 
-def _read(name: str, commit: str) -> Experiment | str:
-    """An experiment; or why it is none to be used."""
+def _read(name: str, start: str, commit: str) -> Experiment | str:
+    """An experiment; or why it is none to be used.
+
+    Args:
+        name: its name.
+        start: the commit on which it stands.
+        commit: its own.
+    """
     lock = yaml.load(git("show", f"{commit}:dvc.lock"), yaml.CSafeLoader)
     made = {out["path"]: out["md5"] for entry in lock["stages"].values() for out in entry.get("outs", [])}
     if not set(METRICS_FILES) <= made.keys() or not _is_whole(lock):
@@ -197,7 +204,7 @@ def _read(name: str, commit: str) -> Experiment | str:
         return f"{found}, while it ran"
     values = dict(leaf for text in texts.values() for leaf in leaves(json.loads(text)))
     numbers = {key: float(value) for key, value in values.items() if type(value) in (int, float)}
-    return Experiment(name, params, numbers, _version(lock) | {key: values.get(key) for key in ENVIRONMENT})
+    return Experiment(name, start, params, numbers, _version(lock) | {key: values.get(key) for key in ENVIRONMENT})
 
 
 def shortlist(names: Iterable[str]) -> str:

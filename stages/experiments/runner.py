@@ -17,9 +17,9 @@ from dvc.repo import Repo
 
 from stages.base.errors import BACK, ProjectError, one_line
 from stages.base.files import load, load_json
+from stages.base.git import git
 from stages.base.params import Params, in_words, written
 from stages.experiments.clones import clone
-from stages.experiments.git import git
 from stages.experiments.records import current_version
 from stages.training.result import TrainingResult
 from stages.training.store import COUNTS_TO, STORE, digest
@@ -49,8 +49,7 @@ class Outcome(NamedTuple):
         """One line."""
         if self.fault:
             return f"FAILED: {self.fault}"
-        kept = f"val_loss {self.result.val_loss:.4f}, val_accuracy {self.result.val_accuracy:.4f}"
-        return f"{kept} ({self.computed} epochs computed, {self.read_back} read back, {self.seconds:.0f} s)"
+        return f"val_loss {self.result.val_loss:.4f} ({self.computed} new epochs, {self.seconds:.0f} s)"
 
 
 class Runner:

@@ -81,7 +81,7 @@ class EpochDisplay(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Print the column heads, and begin to show what stands below the lines."""
         heads = "".join(f"  {name:>6}" for name in METRICS)
-        more = "" if self.is_live else f"  {f'best {self.monitor}':<18}  patience left"
+        more = "" if self.is_live else "  best  patience left"
         print(f"{'epoch':>7}{heads}  seconds{more}", flush=True)
         self.start = time.perf_counter()
         if self.is_live:
@@ -105,11 +105,11 @@ class EpochDisplay(keras.callbacks.Callback):
             self.seconds.append(seconds)
             took = f"{seconds:.1f}"
         self.history.append(logs)
-        best, value = self._best()
+        best, _ = self._best()
         if self.is_live:
             more = "  best so far" if best == epoch + 1 else ""
         else:
-            more = f"  {f'{value:.4f} at epoch {best}':<18}  {self._patience_left():>13}"
+            more = f"  {best:>4}  {self._patience_left():>13}"
         count = f"{epoch + 1}/{self.params['epochs']}"
         metrics = "".join(f"  {logs[name]:{max(len(name), 6)}.4f}" for name in METRICS)
         print(f"{count:>7}{metrics}  {took:>7}{more}", flush=True)

@@ -134,7 +134,7 @@ class StoredEpochs:
 
     def summary(self) -> str:
         """What was read back and what computed: "epochs 1-9 read back, 10-14 computed"."""
-        parts = ((self.read_back, "read back"), (self.computed, "computed"))
+        parts = ((self.read_back, f"read back (computed before, in {STORE})"), (self.computed, "computed"))
         return "epochs " + ", ".join(f"{spans(epochs)} {how}" for epochs, how in parts if epochs)
 
     def hand_over(self) -> None:
@@ -248,6 +248,7 @@ def stored_epochs(
     """What brings the model through an epoch: to be given to `run_epochs`."""
     from stages.training.epochs import epoch_runner
 
+    batch_size = min(batch_size, len(train.labels))  # as in `fit`: one smaller batch
     return StoredEpochs(
         epoch_runner(model, train, val, batch_size, seed),
         [*model.variables, *model.optimizer.variables],

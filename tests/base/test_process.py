@@ -1,10 +1,12 @@
 """What a stage run by itself prints and returns."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tests.support.workspace import python, write_params
+from tests.support.workspace import ROOT, python, write_params
 
 pytestmark = pytest.mark.process
 
@@ -54,3 +56,34 @@ def test_a_signal_that_a_library_throws_away_ends_the_stage_all_the_same(workspa
         143,
         "stopped by SIGTERM; nothing was replaced; to go on, run it again\n",
     )
+
+
+@pytest.mark.parametrize(("stage", "left"), [
+    ("train", "DVC had deleted the old outputs of this stage; dvc repro goes on there"),
+    ("check", "nothing was replaced; dvc repro goes on there"),
+])  # fmt: skip
+def test_under_dvc_ctrl_c_says_what_is_gone_and_both_ways_on(workspace, stage: str, left: str):
+    code = "import os, signal; from stages.base.process import run; run(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    done = python("-c", code, folder=workspace, DVC_ROOT=str(workspace), DVC_STAGE=stage)
+    back = "to return to the committed parameters and results: make back"
+    assert (done.returncode, done.stderr) == (130, f"stopped by Ctrl-C; {left}; {back}\n")
+
+
+@pytest.mark.parametrize("module", ["stages.train", "study.trainings", "benchmarks"])
+def test_a_python_without_the_packages_says_which_one_it_is_and_what_to_type(workspace, module: str):
+    done = python("-S", "-m", module, folder=workspace)
+    line = (
+        rf"\w+ is not installed for {re.escape(sys.executable)}; type: source \.venv/bin/activate \(make sets it up\)\n"
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(line, done.stderr)
+
+
+@pytest.mark.parametrize("file", [
+    "stages/train.py", "stages/commands/predict.py", "study/trainings.py", "benchmarks/loop.py",
+    "benchmarks/__main__.py",
+])  # fmt: skip
+def test_a_file_run_as_such_says_how_to_run_it(file: str):
+    done = subprocess.run([sys.executable, ROOT / file], capture_output=True, text=True, check=False)
+    module = file.removesuffix(".py").replace("/", ".")
+    assert (done.returncode, done.stderr) == (2, f"from the root of the project, as a module: python -m {module}\n")

@@ -167,3 +167,9 @@ def test_pooch_takes_the_bar_for_one_and_fills_it(monkeypatch):
         bar.update(1000)
         bar.refresh()
     assert "images.gz:  33%" in screen.getvalue()
+
+
+def test_certificates_that_are_not_where_a_variable_says_are_a_mirror_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(DataUnreachable, match=r"https://127\.0\.0\.1:9/: Could not find a suitable TLS CA certificate"):
+        fetch(registry("https://127.0.0.1:9/"))

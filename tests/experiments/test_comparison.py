@@ -1,6 +1,10 @@
 """Experiments grouped, paired and held beside a baseline; no DVC."""
 
+import io
+import re
+
 import pytest
+from rich.console import Console
 
 from stages.base.errors import UserError
 from stages.commands.compare import printed, wanted_baseline
@@ -76,7 +80,7 @@ def test_nothing_is_chosen_by_test_images():
 def test_a_setting_with_one_seed_in_common_is_not_compared():
     experiments = [*sweep({0.3: 0}), experiment(0.1, dropout=0.1, seed=3), experiment(0.1, dropout=0.1, seed=99)]
     table = compare_settings(experiments, "validation.loss", COMMITTED, None)
-    assert words(table)["dropout 0.1"] == "fewer than two seeds in common with the baseline"
+    assert words(table)["dropout 0.1"] == "too few seeds in common"
     assert chosen(table) is None
     assert table.notes == []
 
@@ -104,7 +108,8 @@ def test_nothing_is_chosen_by_one_seed(effects):
     table = compare_settings(sweep(effects, seeds=1), "validation.loss", COMMITTED, None)
     assert conclusion(table) == "Nothing is chosen: that takes two settings with two seeds in common."
     assert "nan" not in page(table).lower()
-    assert "nan" not in [cell for column in printed(table).columns for cell in column.cells]
+    for width in (80, 150):
+        assert "nan" not in [cell for column in printed(table, width).columns for cell in column.cells]
 
 
 def test_the_current_code_is_preferred_to_what_there_is_most_of():
@@ -136,7 +141,8 @@ def test_where_the_metric_chose_the_epoch_that_is_said():
     assert said not in method(compare_settings(sweep({0.3: 0, 0.1: 0}), "validation.loss", COMMITTED, None))
     for changes in ({"monitor": "val_accuracy"}, {"save_best_only": False}):
         other = sweep({0.3: 0}, patiences=(2, 5), **changes)
-        assert said not in method(compare_settings(other, "validation.loss", COMMITTED, None))
+        elsewhere = COMMITTED.model_copy(update=changes)
+        assert said not in method(compare_settings(other, "validation.loss", elsewhere, None))
 
 
 def test_other_code_is_said_and_not_averaged_over():
@@ -175,23 +181,39 @@ def test_the_baseline_is_the_committed_setting_or_the_one_that_is_asked_for():
     wanted = wanted_baseline("dropout=0.1", COMMITTED)
     assert compare_settings(experiments, "validation.loss", COMMITTED, wanted).baseline.label == "dropout 0.1"
     elsewhere = COMMITTED.model_copy(update={"dropout": 0.7})
-    assert compare_settings(experiments, "validation.loss", elsewhere, None).baseline.label == "dropout 0.1"
+    line = r"is the committed parameters, and no experiment has them \(dropout 0\.7\); .* BASELINE=dropout=0\.1$"
+    with pytest.raises(UserError, match=line):  # and not another one, by which the sign of a result would turn
+        compare_settings(experiments, "validation.loss", elsewhere, None)
 
 
 def test_a_baseline_that_is_not_there_or_wrong_is_refused():
-    with pytest.raises(UserError, match="no experiment with the parameters of this baseline"):
+    with pytest.raises(UserError, match=r"the baseline that is named: no experiment has them \(dropout 0\.7\)"):
         compare_settings(sweep({0.3: 0}), "validation.loss", COMMITTED, wanted_baseline("dropout=0.7", COMMITTED))
     with pytest.raises(UserError, match=r"compare: the baseline: unknown key 'droput', did you mean dropout\?"):
         wanted_baseline("droput=0.7", COMMITTED)
-    for wrong in ("patience", "patience=", "seed=1", "dropout=0,dropout=1", "a=b=c"):
+    for wrong in ("patience", "seed=1", "dropout=0,dropout=1", "a=b=c"):
         with pytest.raises(UserError, match=r"^compare: the baseline must be NAME=VALUE,"):
             wanted_baseline(wrong, COMMITTED)
 
 
 @pytest.mark.parametrize(("rate", "label"), [(0.3, "all as committed"), (0.5, "dropout 0.5")])
 def test_a_setting_alone_is_told_by_what_is_not_as_committed(rate, label):
-    table = compare_settings(sweep({rate: 0}), "validation.loss", COMMITTED, None)
+    wanted = COMMITTED.model_copy(update={"dropout": rate})
+    table = compare_settings(sweep({rate: 0}), "validation.loss", COMMITTED, wanted)
     assert words(table) == {label: "baseline"}
+
+
+@pytest.mark.parametrize(("width", "heads"), [
+    (80, ["dropout", "patience", "seeds", "mean", "difference (95%)", "verdict"]),
+    (150, ["dropout", "patience", "seeds", "mean", "sd", "pairs", "difference", "95% interval", "p", "verdict"]),
+])  # fmt: skip
+def test_what_is_printed_fits_its_terminal(width: int, heads: list[str]):
+    table = compare_settings(sweep({0.3: 0, 0.1: -0.01}, patiences=(2, 10)), "validation.loss", COMMITTED, None)
+    console = Console(width=width, file=io.StringIO())
+    console.print(printed(table, width))
+    lines = console.file.getvalue().splitlines()
+    assert re.split(r" +(?!interval|\()", lines[0].strip()) == heads
+    assert len(lines) == 5 or width > 80
 
 
 def test_a_metric_that_not_all_have_is_refused():

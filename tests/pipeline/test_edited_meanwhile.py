@@ -89,7 +89,7 @@ def used(clone: Clone) -> tuple[list[str], str]:
     """The experiments that the readers use, and all that `make experiments` says."""
     said = clone.run("python", "-m", "stages.commands.experiments", check=False)
     table = said.stdout.split("\n\n")[0].splitlines()[1:]
-    return [line.split()[0] for line in table if line.strip()], said.stdout + said.stderr
+    return [line.split()[-1] for line in table if line.strip()], said.stdout + said.stderr
 
 
 DROPOUT = ("params.yaml", "\ndropout: 0.25", "\ndropout: 0.65")

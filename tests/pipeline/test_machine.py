@@ -192,7 +192,7 @@ def wait_until(happened, seconds: float = 60) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "number"), [("SIGINT (Ctrl-C)", signal.SIGINT), ("SIGTERM", signal.SIGTERM)]
+    ("what", "number"), [("Ctrl-C in training", signal.SIGINT), ("SIGTERM", signal.SIGTERM)]
 )  # fmt: skip
 def test_a_signal_in_training(complete: Path, what: str, number: int):
     before = snapshot(complete)
@@ -208,7 +208,7 @@ def test_a_signal_in_training(complete: Path, what: str, number: int):
 def test_a_signal_while_modules_are_imported(complete: Path):
     (complete / "numpy.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
     process = start(*command("prepare"), PYTHONPATH=f"{complete}{os.pathsep}{ROOT}")
-    assert_documented("SIGINT while modules are imported", process)
+    assert_documented("Ctrl-C while modules are imported", process)
 
 
 def test_a_stage_waits_for_another_in_its_workspace_and_says_so(complete: Path):

@@ -9,6 +9,7 @@ import yaml
 
 from stages.base.params import OF_A_FOLDER
 from stages.data.images import Images, load_images
+from stages.evaluation.results import load_scores
 from stages.evaluation.scores import ClassScores, ReliabilityBin
 from stages.report.documents import card
 from tests.support.small import LABELS, small_run, trained
@@ -31,9 +32,8 @@ def test_it_gives_the_results_of_the_run(complete):
     assert rows["macro F1"] == ["", f"{evaluation['test']['macro_f1']:.4f}"]
     test = load_images(Path("data/prepared/test.npz"))
     images = np.bincount(test.labels)
-    for name, score in evaluation["test"]["per_class"].items():
-        count = images[test.classes.tolist().index(name)]
-        assert rows[name] == [*(f"{score[part]:.3f}" for part in ("precision", "recall", "f1")), str(count)]
+    for name, score in load_scores(Path("plots/per_class.csv"), test).items():
+        assert rows[name] == [*(f"{part:.3f}" for part in score[:3]), str(score.support)]
     assert f"the most frequent class each time would be right on {images.max()} of the 360 test images" in text
     assert "No test images" not in text
     assert f"right on {round(evaluation['test']['accuracy'] * len(test.labels))} of {len(test.labels)}" in text

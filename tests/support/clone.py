@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from stages.commands.install import MARK, digest, stamp
 from stages.training.store import STORE
 from tests.support.workspace import ROOT
 
@@ -50,7 +51,8 @@ class Clone:
             theirs = Path(sys.prefix) / name
             if theirs.exists() and not (own / name).exists():
                 (own / name).symlink_to(theirs)
-        (own / ".installed").touch()  # newer than requirements.txt
+        (own / MARK.name).touch()
+        stamp(Path("requirements.txt"), own).write_text(digest(ROOT / "requirements.txt"))
 
     def commit(self) -> None:
         """Commit everything."""

@@ -22,7 +22,7 @@ def experiment(loss: float, version: dict | None = None, name: str = "", **param
     metrics = {
         "validation.loss": loss, "validation.accuracy": 1 - loss, "test.loss": loss + 0.1, "test.accuracy": 0.9 - loss,
     }  # fmt: skip
-    return Experiment(name or f"{params}", values, metrics, version or VERSION)
+    return Experiment(name or f"{params}", "0" * 40, values, metrics, version or VERSION)
 
 
 def sweep(effects: dict[float, float], seeds: int = 10, patiences: tuple = (2,), **params) -> list[Experiment]:

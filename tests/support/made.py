@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.workspace import ROOT, read_terminal, write_params
 
+AS_PROGRAM = "import sys; sys.argv[0] = '-m'\n"  # as Python has it for `python -m`
 STAGES = "import stages.prepare, stages.train, stages.evaluate, stages.plot\n" + "".join(
     f"stages.{stage}.main()\n" for stage in ("prepare", "train", "evaluate", "plot")
 )
@@ -19,7 +20,7 @@ def made(folder: Path, params: dict, *, code: str = STAGES, terminal: bool = Fal
     (folder / "data").mkdir(parents=True)
     shutil.copy(ROOT / "data/fashion_mnist.yaml", folder / "data")
     write_params(folder, **params)
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", AS_PROGRAM + code]
     surroundings = os.environ | {"PYTHONPATH": str(ROOT)} | environment
     if terminal:
         ours, theirs = pty.openpty()

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -79,7 +80,6 @@ PARAMS = {
     "epochs 1e99": params(epochs=1e99),
     "epochs: boolean": params(epochs=True),
     "batch_size 0": params(batch_size=0),
-    "batch_size larger than the data": params(batch_size=50_000),
     "val_size 0": params(val_size=0),
     "val_size 1": params(val_size=1),
     "val_size that leaves nothing": params(dataset="digits", val_size=0.9999),
@@ -92,6 +92,12 @@ PARAMS = {
     "an unknown monitor": params(monitor="val_los"),
     "an unknown optimizer": params(optimizer="Adam"),
     "an unknown dataset": params(dataset="fashion-mnist"),
+    "patience: none": params(patience="none"),
+    "limit: all": params(limit="all"),
+    "image_dir without dataset images": params(image_dir="data/mine"),
+    "image_dir of no folder without dataset images": params(image_dir="data/nope"),
+    "image_size without dataset images": params(dataset="digits", image_size=8),
+    "skip_unreadable without dataset images": params(skip_unreadable=True),
     "image_dir: empty": params(image_dir=None),
     "image_dir: no such folder": params(dataset="images", image_dir="mien"),
     "image_size 0": params(image_size=0),
@@ -276,7 +282,17 @@ def another_folder(folder: Path) -> None:
     write_params(folder, dataset="images", image_dir="link/../mine")
 
 
+def with_parts(folder: Path) -> None:
+    images(test_size=0.5)(folder)
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            shutil.copytree(folder / "mine" / name, folder / "mine" / part / name)
+    for name in ("cat", "dog"):
+        shutil.rmtree(folder / "mine" / name)
+
+
 UNSEEN = {
+    "images: test_size where train/ and test/ are": with_parts,
     "images: links to folders": linked("cat", "dog/deep"),
     "images: left out by .dvcignore": both(images(), write(".dvcignore", "dog/\n")),
     "images: a repository of DVC in the folder": both(images("cat/.dvc/config"), write("mine/cat/.git/config", "")),
@@ -349,6 +365,9 @@ def one_array(folder: Path) -> None:
         np.save(file, np.zeros(3))
 
 
+MEASURED = {"accuracy": 1, "loss": 1}
+
+
 def counts(**changes: object) -> Arrange:
     """metrics/data.json with some other figures."""
     of_digits = {"dataset": "digits", "classes": 10, "train": 9, "val": 9, "test": 360}
@@ -409,9 +428,9 @@ TABLES = {
     "counts absent": lambda folder: (folder / "metrics/data.json").unlink(),
     "measurements absent": lambda folder: (folder / "metrics/evaluation.json").unlink(),
     "measurements: no loss on test images": write(
-        "metrics/evaluation.json", '{"validation": {"accuracy": 1, "loss": 1}, "test": {"accuracy": 1}}'),
+        "metrics/evaluation.json", json.dumps(dict.fromkeys(("training", "validation"), MEASURED) | {"test": {}})),
     "measurements: text for a number": write(
-        "metrics/evaluation.json", '{"validation": {"accuracy": "high", "loss": 1}}'),
+        "metrics/evaluation.json", json.dumps({"training": MEASURED, "validation": {"accuracy": "high", "loss": 1}})),
     "the metrics' record of another run": lambda folder: params_like(
         folder / "metrics/inputs.json", '"patience": 2', '"patience": 3'),
     "the environment: a list": write("metrics/environment.json", "[1]"),

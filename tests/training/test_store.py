@@ -79,7 +79,7 @@ def test_what_was_computed_is_read_back_to_the_bit():
     assert fewer.run(2) == clean(2)
     assert fewer.calls == []
     assert first.epochs.summary() == "epochs 1-3 computed"
-    assert more.epochs.summary() == "epochs 1-3 read back, 4-5 computed"
+    assert more.epochs.summary() == "epochs 1-3 read back (computed before, in models/.epochs), 4-5 computed"
 
 
 def test_another_key_computes_anew():
@@ -115,7 +115,7 @@ def test_a_damaged_record_is_said_in_a_line_and_computed_again(damage: str, caps
     again = Training()
     assert again.run(4) == clean(4)
     assert again.calls == [2]
-    assert again.epochs.summary() == "epochs 1-2, 4 read back, 3 computed"
+    assert again.epochs.summary() == "epochs 1-2, 4 read back (computed before, in models/.epochs), 3 computed"
     assert capsys.readouterr().err == "store/key/000003 is damaged or of another training: epoch 3 is computed\n"
     healed = Training()
     healed.run(4)
