@@ -9,6 +9,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FI
 COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
+IN_PARALLEL = pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder  # a file to a worker, in order
+
 # What `make sweep` varies, and how many experiments run at a time. Each seed is a training more.
 DROPOUT = 0,0.1,0.3,0.5
 PATIENCE = 1,2,5
@@ -19,12 +21,15 @@ JOBS = 2
 METRIC = validation.loss
 BASELINE =
 
-# Any other name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3.
-KNOWN = DROPOUT PATIENCE SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON FASHION_MNIST_DIR EXAMPLES PYTEST_ADDOPTS SHELL
-NAMES = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
-SLIPS = $(filter-out $(KNOWN),$(foreach name,$(NAMES),$(if $(filter command,$(origin $(name))),$(name))))
+# Another name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3. But what programs
+# read from the environment may stand there.
+NAMES = DROPOUT PATIENCE SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
+OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
+	%_PROXY %_proxy CUDA_% TF_% DVC_% GIT_% PIP_%
+GIVEN = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
+SLIPS = $(filter-out $(NAMES) $(OTHERS),$(foreach name,$(GIVEN),$(if $(filter command,$(origin $(name))),$(name))))
 ifneq ($(strip $(SLIPS)),)
-$(error no such name: $(strip $(SLIPS)); the names are $(wordlist 1,9,$(KNOWN)))
+$(error no such name: $(strip $(SLIPS)); the names are $(NAMES))
 endif
 
 .PHONY: ready ready-dev ready-onnx repro report back experiments study sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
@@ -68,12 +73,12 @@ sweep: ready ## a grid of experiments: DROPOUT=0,0.3 PATIENCE=2,5 SEEDS=10
 unit: ready-dev ## lint, and the tests that start no process: a minute or two
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m 'not (process or dvc or acceptance)'
+	@$(IN_VENV) $(IN_PARALLEL) -m 'not (process or dvc or acceptance)'
 
 test: ready-dev ## lint, and all tests but the long ones: about six minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	@$(IN_VENV) $(IN_PARALLEL)
 
 acceptance: ready-dev ready-onnx ## the long tests, most of them on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no

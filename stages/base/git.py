@@ -18,7 +18,7 @@ def git(*arguments: str) -> str:
     Raises:
         ProjectError: it fails.
     """
-    done = _run(*arguments)
+    done = ended(*arguments)
     if not done:
         raise ProjectError("git: not installed, or not on PATH")
     if done.returncode:
@@ -28,7 +28,7 @@ def git(*arguments: str) -> str:
 
 def committed(path: str) -> bytes | None:
     """A file in the last commit; None if it is not there."""
-    shown = _run("show", f"HEAD:{path}")
+    shown = ended("show", f"HEAD:{path}")
     return shown.stdout if shown and not shown.returncode else None
 
 
@@ -47,13 +47,13 @@ def identity() -> dict[str, str]:
 
 def configured(what: str) -> str:
     """Whose NAME or EMAIL Git's configuration has; "" for nobody's."""
-    found = _run("config", "--get", f"user.{what.lower()}")
+    found = ended("config", "--get", f"user.{what.lower()}")
     return found.stdout.decode(errors="replace").strip() if found else ""
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    """The command, ended; None where there is no Git."""
+def ended(*arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    """A git command, ended, that speaks English; None where there is no Git."""
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=False)
+        return subprocess.run(["git", *arguments], capture_output=True, env=os.environ | {"LC_ALL": "C"}, check=False)
     except FileNotFoundError:
         return None

@@ -13,24 +13,25 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO
 
+from stages.base import git
 from stages.base.errors import ProjectError, UserError, one_line
 
 ENVIRONMENT = Path(".venv")
 PYTHON = ENVIRONMENT / "bin/python"
 MARK = ENVIRONMENT / ".made-by-make"
-OLD_MARK = ENVIRONMENT / ".installed"  # of an earlier version of this project
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PINS = {
     "run": ("requirements.txt", "2.7 GB, about two minutes"),
     "dev": ("requirements-dev.txt", "for the tests, 0.2 GB"),
     "onnx": ("requirements-onnx.txt", "for make export, 0.1 GB"),
 }
 # pip's own variables that would have it install elsewhere, or other things. Indexes, proxies and caches stay.
-ELSEWHERE = ("USER", "TARGET", "PREFIX", "ROOT", "DRY_RUN", "NO_DEPS", "CONSTRAINT", "REQUIREMENT")
+ELSEWHERE = tuple(
+    f"PIP_{name}" for name in ("USER", "TARGET", "PREFIX", "ROOT", "DRY_RUN", "NO_DEPS", "CONSTRAINT", "REQUIREMENT")
+)
 START = "git init && git add --all && git commit -m start"
-
-
-_locks: list[int] = []
 
 
 def check_clone() -> None:
@@ -39,31 +40,26 @@ def check_clone() -> None:
     Raises:
         UserError: it is none; DVC needs one.
     """
-    if not shutil.which("git"):
+    found = git.ended("rev-parse", "--show-toplevel")
+    if not found:
         raise UserError("git is not installed, or not on PATH: the project needs it, and so does DVC")
-    found = _git("rev-parse", "--show-toplevel")
-    if found.returncode and "not a git repository" not in found.stderr:
-        raise UserError(f"git: {one_line(found.stderr)}")
-    if found.returncode or not Path(found.stdout.rstrip("\n")).samefile("."):
+    said, top = found.stderr.decode(errors="replace"), os.fsdecode(found.stdout).rstrip("\n")
+    if found.returncode and "not a git repository" not in said:
+        raise UserError(f"git: {one_line(said)}")
+    if found.returncode or not Path(top).samefile("."):
         raise UserError(
             "this folder is no Git repository of its own, and DVC needs one: clone the project (git clone) instead of "
             f"downloading it, or make this copy one: {START}"
         )
-    if _git("rev-parse", "--verify", "HEAD").returncode:
+    if git.ended("rev-parse", "--verify", "HEAD").returncode:
         raise UserError(f"nothing is committed here yet, and DVC needs a commit: {START}")
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    surroundings = os.environ | {"LC_ALL": "C"}  # English, to be told apart
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, env=surroundings, check=False)
 
 
 def is_ours() -> bool:
     """Whether the environment is one that `make` made, or there is none."""
     if ENVIRONMENT.is_symlink():
         return False
-    marked = MARK.exists() or OLD_MARK.exists()
-    return not ENVIRONMENT.exists() or marked or not any(ENVIRONMENT.iterdir())
+    return not ENVIRONMENT.exists() or MARK.exists() or not any(ENVIRONMENT.iterdir())
 
 
 def lacking(pins: Path) -> list[str]:
@@ -112,49 +108,41 @@ def stamp(pins: Path, environment: Path = ENVIRONMENT) -> Path:
 
 def digest(pins: Path) -> str:
     """What tells pins, and the Python for which they are installed, from others."""
-    return f"{hashlib.sha256(pins.read_bytes()).hexdigest()} {_version()}"
+    return f"{hashlib.sha256(pins.read_bytes()).hexdigest()} {VERSION}"
 
 
-def _version() -> str:
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-
-def install(name: str) -> None:
+def install(name: str, lock: IO[str]) -> None:
     """Bring an environment of make's own to what is pinned.
+
+    Args:
+        name: which pins.
+        lock: the file that is locked meanwhile.
 
     Raises:
         ProjectError: that does not work; what pip says stands above.
     """
     pins, size = PINS[name]
-    done, wanted = stamp(Path(pins)), digest(Path(pins))
-    if _runs() and done.exists() and done.read_text() == wanted:
+    done = stamp(Path(pins))
+    installed = done.read_text() if PYTHON.exists() and done.exists() else ""  # the Python may be a link to nothing
+    if installed == digest(Path(pins)):
         return
     print(f"Installing what {pins} pins into {ENVIRONMENT} ({size}) ...", flush=True)
-    kept = OLD_MARK.exists() or (done.exists() and done.read_text().endswith(f" {_version()}"))
-    if name == "run" and not (_runs() and kept):  # none, not finished, or of another Python: begin anew
+    if name == "run" and not installed.endswith(f" {VERSION}"):  # none, not finished, or of another Python: anew
         ENVIRONMENT.mkdir(exist_ok=True)
         MARK.touch()
         for inside in ENVIRONMENT.iterdir():
             if inside != MARK:  # which stays, so that this can break off too
                 shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
-        _run([sys._base_executable, "-m", "venv", str(ENVIRONMENT)])  # this one may just have been taken away
-    options = ["--no-deps"] if name == "onnx" else []
-    quietly = ["--quiet", "--disable-pip-version-check"]
-    _run([str(PYTHON), "-m", "pip", "install", *quietly, *options, "--require-hashes", "-r", pins])
-    done.write_text(wanted)
+        _run([sys._base_executable, "-m", "venv", str(ENVIRONMENT)], lock)  # this one may just have been taken away
+    options = ["--quiet", "--disable-pip-version-check", *(["--no-deps"] if name == "onnx" else [])]
+    _run([str(PYTHON), "-m", "pip", "install", *options, "--require-hashes", "-r", pins], lock)
+    done.write_text(digest(Path(pins)))
 
 
-def _runs() -> bool:
-    """Whether the environment's Python is there: after an upgrade of the system it may be a link to nothing."""
-    return PYTHON.exists()
-
-
-def _run(command: list[str]) -> None:
-    surroundings = {
-        name: value for name, value in os.environ.items() if name not in [f"PIP_{each}" for each in ELSEWHERE]
-    }
-    # With the lock, so that it is held as long as pip lives
-    if subprocess.run(command, env=surroundings, check=False, pass_fds=_locks).returncode:
+def _run(command: list[str], lock: IO[str]) -> None:
+    surroundings = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    # The command has the lock too: it is held as long as pip lives, whatever becomes of this process.
+    if subprocess.run(command, env=surroundings, pass_fds=[lock.fileno()], check=False).returncode:
         raise ProjectError(
             "the packages could not be installed, see above; once that is mended, the same command goes on"
         )
@@ -169,14 +157,13 @@ def main() -> None:
     pins = Path(PINS["run"][0])
     mode = "r+" if os.access(pins, os.W_OK) else "r"  # network file systems lock only what may be written
     with pins.open(mode) as lock:  # the system takes a lock on it back, however its holder ends
-        _locks[:] = [lock.fileno()]
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print("another make is installing the packages: waiting for it to end", file=sys.stderr, flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         for name in names:
-            install(name) if is_ours() else check_theirs(name)
+            install(name, lock) if is_ours() else check_theirs(name)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from stages.base.files import Schema, load, load_json
 from stages.base.git import NAME_YOURSELF, committed, identity
+from stages.base.inputs import comparable
 from stages.base.params import PARAMS_FILE, Params, in_words, read_params
 from stages.base.process import run
 from stages.data.images import Counts
@@ -44,8 +45,8 @@ def _then(path: Path, schema: type[Schema]) -> Schema | None:
 def other_images(params: Params) -> str | None:
     """One line if the committed results are of other images than the current ones, else None."""
     there = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "null") or {}
-    there = {name: None if value == "" else value for name, value in there.items()}  # as `-S limit=` writes it
-    different = [name for name, value in params.of_images().items() if name in there and there[name] != value]
+    used = params.of_images().items()
+    different = [name for name, value in used if name in there and comparable(there[name]) != comparable(value)]
     if "dataset" in different:
         return (
             f"These are results on {params.dataset}, the committed ones are on {there['dataset']}. "

@@ -97,8 +97,18 @@ def test_a_folder_counts_as_dvc_counts_it(workspace):
 
 @pytest.mark.parametrize(
     ("value", "same"),
-    [("1e-05", 1e-5), (0.0, 0), ("32", 32), (None, None), (True, True), ("adam", "adam"), ("inf", "inf"), ([1], [1])],
-)
+    [
+        ("1e-05", 1e-5),
+        ("", None),
+        (0.0, 0),
+        ("32", 32),
+        (None, None),
+        (True, True),
+        ("adam", "adam"),
+        ("inf", "inf"),
+        ([1], [1]),
+    ],
+)  # fmt: skip
 def test_values_are_compared_as_either_reader_of_yaml_gives_them(value, same):
     assert repr(comparable(value)) == repr(comparable(same))
 

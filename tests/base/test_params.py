@@ -40,6 +40,15 @@ def test_every_parameter_has_a_comment_above_it():
     assert sorted(commented) == sorted(Params.model_fields)
 
 
+def test_an_empty_value_as_dvc_writes_it_is_none(tmp_path: Path):
+    text = (
+        (ROOT / "params.yaml").read_text().replace("patience: 2\n", "patience: ''\n").replace("limit:\n", "limit: ''\n")
+    )
+    (tmp_path / "params.yaml").write_text(text)
+    params = read_params(tmp_path / "params.yaml")
+    assert (params.patience, params.limit) == (None, None)
+
+
 def test_numbers_as_dvc_writes_them_are_read(tmp_path: Path):
     (tmp_path / "params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("learning_rate: 0.001", "learning_rate: 1e-05")

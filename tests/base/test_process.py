@@ -1,5 +1,6 @@
 """What a stage run by itself prints and returns."""
 
+import os
 import re
 import subprocess
 import sys
@@ -87,3 +88,19 @@ def test_a_file_run_as_such_says_how_to_run_it(file: str):
     done = subprocess.run([sys.executable, ROOT / file], capture_output=True, text=True, check=False)
     module = file.removesuffix(".py").replace("/", ".")
     assert (done.returncode, done.stderr) == (2, f"from the root of the project, as a module: python -m {module}\n")
+
+
+def test_a_python_of_another_version_is_one_line(workspace):
+    code = "import sys; sys.argv[0] = '-m'; sys.version_info = (3, 9, 1); import stages"
+    done = python("-c", code, folder=workspace)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Python 3.11, 3.12 or 3.13 is needed, ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_check_says_under_dvc_who_git_does_not_know(workspace):
+    nobody = {"HOME": str(workspace), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    assert python("-m", "stages.check", folder=workspace, **nobody).stdout == ""
+    said = python("-m", "stages.check", folder=workspace, DVC_STAGE="check", **nobody).stdout
+    assert 'git config --global user.name "Your Name"' in said
+    assert max(map(len, said.splitlines())) <= 80

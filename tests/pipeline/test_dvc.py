@@ -265,6 +265,27 @@ def test_the_table_of_experiments_has_those_of_every_commit_and_fits_a_terminal(
     assert "…" not in text
 
 
+def test_a_run_needs_no_folder_of_pictures_that_it_does_not_look_at(digits_clone: Clone):
+    shutil.rmtree(digits_clone.folder / "data/examples")
+    assert "Running stage 'prepare'" in digits_clone.dvc("repro").stdout
+    assert [path.name for path in (digits_clone.folder / "data/examples").iterdir()] == [".keep"]
+
+
+@pytest.mark.parametrize(
+    ("words", "slips"),
+    [
+        (["dropout=0"], "dropout"), (["SEED=3", "DROPUOT=0"], "SEED DROPUOT"),
+        (["IMAGE=my mum's picture=1.jpg", "CUDA_VISIBLE_DEVICES=", "PYTEST_ADDOPTS=-x", "https_proxy=x"], ""),
+    ],
+)  # fmt: skip
+def test_a_slip_on_the_command_line_of_make_is_refused(words: list[str], slips: str):
+    done = subprocess.run(["make", *words, "help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if slips else 0), done.stderr
+    if slips:
+        said = re.search(r"no such name: (.+?); the names are DROPOUT PATIENCE", done.stderr)[1]
+        assert set(said.split()) == set(slips.split())
+
+
 def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Path):
     shutil.copy(digits_clone.folder / "Makefile", tmp_path)
     done = subprocess.run(["make", "PYTHON=/no/such/python"], cwd=tmp_path, capture_output=True, text=True, check=False)
