@@ -28,7 +28,7 @@ def main() -> None:
         check_test_size(Path(params.image_dir), params.test_size)
     with outputs(inputs.stop_if_changed) as begin:
         save_json(begin(Path("data/params.schema.json")), Params.model_json_schema())
-        begin(KEEP).touch()
+        begin(KEEP).write_text("prepare depends on this folder, whatever the data set.\n", encoding="utf-8")
     if "DVC_STAGE" in os.environ and identity():  # who runs dvc will run an experiment too
         print(NAME_YOURSELF)
 
