@@ -29,6 +29,7 @@ def obstacles(clone: Clone) -> None:
     (clone.folder / "params.yaml").mkdir()
     (clone.folder / "params.yaml/mine").touch()
     (clone.folder / "plots").touch()
+    (clone.folder / "plots.was").mkdir()  # of another time
 
 
 def conflict(clone: Clone) -> None:
@@ -62,8 +63,18 @@ def test_back_from(state: str, clone: Clone):
     kept = {path.name for path in clone.folder.glob("*.was")}
     for name in kept:
         gone(name)(clone)
-    assert kept == ({"params.yaml.was", "plots.was"} if STATES[state] is obstacles else set())
+    assert kept == ({"params.yaml.was", "plots.was", "plots.was.was"} if STATES[state] is obstacles else set())
     assert clone.git_status() == ""
+
+
+def test_a_folder_on_another_disk_stays_there(clone: Clone, tmp_path: Path):
+    (clone.folder / "models").rename(tmp_path / "models")
+    (clone.folder / "models").symlink_to(tmp_path / "models")
+    clone.run("make", "back", check=False)  # whatever DVC says to it
+    assert (clone.folder / "models").is_symlink()
+    assert not (clone.folder / "models.was").exists()
+    (clone.folder / "models").unlink()
+    (tmp_path / "models").rename(clone.folder / "models")
 
 
 def test_what_dvc_makes_again_is_as_committed_and_git_sees_nothing_else(clone: Clone):
