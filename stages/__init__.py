@@ -19,9 +19,10 @@ if PROGRAM and not (3, 11) <= sys.version_info[:2] <= (3, 13):
 FOREIGN = (
     "PYTHONCASEOK", "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONINTMAXSTRDIGITS",
     "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONVERBOSE", "PYTHONWARNINGS",
-    "ABSL_", "DNNL_", "H5PY_", "KERAS_", "LOKY_PICKLER", "MATPLOTLIB", "MPLBACKEND", "MPL_", "NPY_", "NUMPY_",
-    "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "OPENBLAS_CORETYPE", "OPENBLAS_VERBOSE", "PSUTIL_", "PYDANTIC_", "SCIPY_",
-    "SKLEARN_", "SM_FORMULA_ENGINE", "TF2_", "TF_", "TQDM_", "XLA_",
+    "ABSL_", "DNNL_", "FREETYPE_PROPERTIES", "GLIBC_TUNABLES", "H5PY_", "JSIMD_", "KERAS_", "LOKY_PICKLER",
+    "MATPLOTLIB", "MPLBACKEND", "MPL_", "NPY_", "NUMPY_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "OPENBLAS_CORETYPE",
+    "OPENBLAS_VERBOSE", "PSUTIL_", "PYDANTIC_", "SCIPY_", "SKLEARN_", "SM_FORMULA_ENGINE", "TF2_", "TF_", "TQDM_",
+    "XLA_",
     "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE",
 )  # fmt: skip
 KEPT = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # they decide no byte
@@ -35,7 +36,9 @@ def forget_foreign() -> list[str]:
     return foreign
 
 
-if PROGRAM and any(name.startswith("PYTHON") for name in forget_foreign()):  # Python has read those already
+AT_THE_START = ("PYTHON", "GLIBC_TUNABLES")  # Python, or the system's library under it, has read those already
+
+if PROGRAM and any(name.startswith(AT_THE_START) for name in forget_foreign()):
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,5 +63,26 @@ def _ended(kind: type[BaseException], error: BaseException, traceback: Traceback
         sys.__excepthook__(kind, error, traceback)
 
 
+def _hold_avx2() -> None:
+    """Without it, the code for AVX2 would end the process in a crash."""
+    try:
+        from stages.base.environment import cpu
+    except ModuleNotFoundError:  # archspec: `make` installs it just now, or `_ended` will say what is absent
+        return
+    from stages.base.errors import UserError
+
+    try:
+        cpu()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
 if PROGRAM:
     sys.excepthook = _ended
+
+    # NumPy, and the BLAS in NumPy and SciPy, read these when they are imported. They have code of its own for AVX-512,
+    # with other last bits, and take that for AVX2 everywhere now. TensorFlow's limit is in `training/backend.py`.
+    if os.uname().machine == "x86_64":
+        _hold_avx2()
+        os.environ.update(NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR", OPENBLAS_CORETYPE="Haswell")

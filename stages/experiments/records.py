@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from stages.base.environment import environment
+from stages.base.environment import NAMES, environment
 from stages.base.errors import ProjectError, UserError, one_line
 from stages.base.files import as_json, leaves
 from stages.base.git import git
@@ -79,7 +79,6 @@ REFERENCE = re.compile(r"refs/exps/(?P<start>[0-9a-f]{2})/(?P<rest>[0-9a-f]{38})
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that decide what the metrics are
 METRICS_FILES = tuple(f"metrics/{name}.json" for name in ("data", "environment", "train", "evaluation"))
-ENVIRONMENT = (*environment(), "gpu")  # what metrics/environment.json says
 
 
 Version = dict[str, str | None]  # what besides params decides the metrics: source -> md5, and the environment
@@ -136,7 +135,7 @@ def current_version(root: Path) -> Version:
             md5 = {path: read[path].get_hash().value for path in _sources(read, made)}
     except (DvcException, FileNotFoundError) as error:
         raise ProjectError(f"dvc: {one_line(error)}") from error
-    return md5 | dict.fromkeys(ENVIRONMENT) | environment()
+    return md5 | dict.fromkeys(NAMES) | environment()
 
 
 def is_current(version: Version, current: Version) -> bool:
@@ -204,7 +203,7 @@ def _read(name: str, start: str, commit: str) -> Experiment | str:
         return f"{found}, while it ran"
     values = dict(leaf for text in texts.values() for leaf in leaves(json.loads(text)))
     numbers = {key: float(value) for key, value in values.items() if type(value) in (int, float)}
-    return Experiment(name, start, params, numbers, _version(lock) | {key: values.get(key) for key in ENVIRONMENT})
+    return Experiment(name, start, params, numbers, _version(lock) | {key: values.get(key) for key in NAMES})
 
 
 def shortlist(names: Iterable[str]) -> str:
