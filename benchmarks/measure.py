@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import archspec.cpu
 
-from stages.base.environment import environment
 from stages.base.errors import ProjectError
 
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
@@ -55,7 +54,7 @@ def machine() -> dict[str, str | int | float]:
     """Processor, memory, operating system, and the packages that the time depends on; nothing that names it."""
     return {
         "processor": archspec.cpu.brand_string() or platform.processor(),
-        "class of processor": environment()["cpu"],
+        "class of processor": archspec.cpu.host().generic.name,
         "cores": os.cpu_count(),
         "memory, GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "operating system": platform.system(),

@@ -18,6 +18,7 @@ REPRO_NOTHING = "dvc repro, nothing to do"
 MAKE_NOTHING = "make, nothing to do"
 PATIENCE = "dvc exp run -S patience=2"
 DROPOUT = "dvc exp run -S dropout=0.5"
+UNLIMITED = "epochs without the limit to AVX2"
 
 REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
@@ -131,3 +132,6 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
         samples.floor[name].append(seconds)
     for part, modules in IMPORTS.items():
         run(imports(part), sys.executable, "-c", f"import {modules}")
+
+    workspace.lift_limit()
+    epochs(UNLIMITED, "benchmarks.loop", "--epochs", number)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stages.base.errors import ProjectError
 from stages.experiments.clones import clone
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,16 @@ class Workspace:
     def forget_epochs(self) -> None:
         """Remove the store of computed epochs."""
         shutil.rmtree(self.folder / "models/.epochs", ignore_errors=True)
+
+    def lift_limit(self) -> None:
+        """Let oneDNN compute with whatever the processor can do: what somebody would write who wants that."""
+        path = self.folder / "stages/training/backend.py"
+        text, found = re.subn(
+            r'(?m)^(os.environ\["ONEDNN_MAX_CPU_ISA"\] = )"AVX2"$', r'\1"DEFAULT"', path.read_text("utf-8")
+        )
+        if found != 1:
+            raise ProjectError(f"{path.name}: no line that limits oneDNN to AVX2")
+        path.write_text(text, encoding="utf-8")
 
     def _git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True)

@@ -63,8 +63,13 @@ def _ended(kind: type[BaseException], error: BaseException, traceback: Traceback
         sys.__excepthook__(kind, error, traceback)
 
 
+# NumPy, and the BLAS in NumPy and SciPy, read these when they are imported. Where a processor has AVX-512 they would
+# take code that gives other last bits; so they take that for AVX2. TensorFlow's limit is in `training/backend.py`.
+PORTABLE = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Haswell"}
+
+
 def _hold_avx2() -> None:
-    """Without it, the code for AVX2 would end the process in a crash."""
+    """Refuse a processor on which that code would end the process in a crash."""
     try:
         from stages.base.environment import cpu
     except ModuleNotFoundError:  # archspec: `make` installs it just now, or `_ended` will say what is absent
@@ -81,8 +86,6 @@ def _hold_avx2() -> None:
 if PROGRAM:
     sys.excepthook = _ended
 
-    # NumPy, and the BLAS in NumPy and SciPy, read these when they are imported. They have code of its own for AVX-512,
-    # with other last bits, and take that for AVX2 everywhere now. TensorFlow's limit is in `training/backend.py`.
     if os.uname().machine == "x86_64":
         _hold_avx2()
-        os.environ.update(NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR", OPENBLAS_CORETYPE="Haswell")
+        os.environ.update(PORTABLE)

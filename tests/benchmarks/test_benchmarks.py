@@ -18,6 +18,7 @@ from benchmarks.rounds import (
     REPRO,
     REPRO_NOTHING,
     TRAIN,
+    UNLIMITED,
     Samples,
     Settings,
     growth,
@@ -43,6 +44,7 @@ def samples() -> Samples:
         samples.epoch[growth(factor)] = samples.first_epoch[growth(factor)] = [0.5 * factor] * 3
         samples.peak[growth(factor)] = [(400 + 60 * factor) * 1e6] * 3
         samples.data[growth(factor)] = {"images": 60_000 * factor, "data_bytes": 50_000_000 * factor}
+    samples.epoch[UNLIMITED] = [0.4] * 3
     samples.epoch[PLAIN] = samples.first_epoch[PLAIN] = [2.0] * 3
     samples.floor |= {"adam": [0.1] * 3, "epoch": [0.2] * 3}
     for name in (REPRO, DROPOUT, PATIENCE):
@@ -65,6 +67,7 @@ def test_a_ratio_is_of_the_medians_and_held_against_its_target(samples: Samples)
     assert (repro["ratio"], repro["target"], repro["reached"]) == (0.3, "at most 0.4 of it", True)
     epoch = found["an epoch with validation", PLAIN]
     assert (epoch["ratio"], epoch["reached"]) == (0.25, False)
+    assert found["an epoch with validation", "without the limit to AVX2"]["ratio"] == 1.25
     assert found[MAKE_NOTHING, None]["reached"] is False
     assert found[f"peak memory: {TRAIN}", PLAIN]["ratio"] == 0.5
     assert found[DROPOUT, PLAIN]["target"] is None

@@ -15,27 +15,13 @@ from stages.experiments.significance import spread
 from study import findings, tables
 from study import trainings as study_trainings
 from study.design import read_design
+from tests.support.small import small_study
 from tests.support.workspace import ROOT, read_json, run_stages
 
-FILES = ("trainings.yaml", "README.md.jinja")
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 OUTS = [Path(next(iter(out))).name for stage in PIPELINE.values() for out in stage["outs"]]
 
 pytestmark = pytest.mark.process  # joblib's
-
-
-def small(folder: Path, **changes) -> None:
-    """The study on the digits, of two seeds and a quarter of the epochs."""
-    (folder / "study").mkdir(exist_ok=True)
-    for name in FILES:
-        shutil.copy(ROOT / "study" / name, folder / "study")
-    (folder / "benchmarks").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "benchmarks/results.json", folder / "benchmarks")
-    design = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
-    for training in design["trainings"].values():
-        training["epochs"] = -(-training["epochs"] // 4)
-    design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
-    (folder / "study/trainings.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run_stages(folder, prepare)
-        small(folder)
+        small_study(folder)
         study_trainings.main()
         findings.main()
     return folder
@@ -142,7 +128,7 @@ def test_the_page_has_every_training_every_claim_and_no_dead_link(study):
 
 def test_a_claim_is_told_by_its_own_words(study):
     """With values planted in the table: ten seeds, so that something can be shown."""
-    small(study, seeds=10)
+    small_study(study, seeds=10)
     design = read_design()
     luck = np.random.default_rng(0)
     of = {claim.value for claim in design.claims}
@@ -165,7 +151,7 @@ def test_the_report_gives_the_same_bytes_again(study):
 
 
 def test_tables_of_another_study_are_refused(study):
-    small(study, seeds=3)
+    small_study(study, seeds=3)
     with pytest.raises(UserError, match=r"cannot be used: it is not of the trainings in study/trainings\.yaml"):
         findings.main()
 

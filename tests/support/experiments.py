@@ -10,7 +10,7 @@ from tests.support.workspace import ROOT
 COMMITTED = read_params(ROOT / "params.yaml")
 
 
-VERSION = {"stages/train.py": "a", "cpu": "x86_64_v4", "gpu": None}
+VERSION = {"stages/train.py": "a", "cpu": "x86-64 with AVX2", "gpu": None}
 
 
 def compare_settings(experiments, metric, committed, wanted, current=VERSION):

@@ -1,6 +1,10 @@
-"""A few images that are told apart by their grey, and a run on them."""
+"""A few images that are told apart by their grey, and a run on them; a small study."""
+
+import shutil
+from pathlib import Path
 
 import numpy as np
+import yaml
 
 from stages.base.params import METRICS
 from stages.data.images import Counted, Images
@@ -8,6 +12,7 @@ from stages.evaluation.results import Evaluation
 from stages.evaluation.scores import ClassScores, ReliabilityBin
 from stages.report.documents import Run
 from stages.training.result import TrainingResult
+from tests.support.workspace import ROOT
 
 LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
 HOW = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
@@ -46,3 +51,17 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
     values["data"] = Counted.model_validate(data | changes.get("data", {}))
     values["params"] = params | changes.get("params", {})
     return Run(test, predicted, np.linspace(0.9, 0.95, len(test.labels)), **values)
+
+
+def small_study(folder: Path, **changes) -> None:
+    """The study on the digits, of two seeds and a quarter of the epochs."""
+    (folder / "study").mkdir(exist_ok=True)
+    for name in ("trainings.yaml", "README.md.jinja"):
+        shutil.copy(ROOT / "study" / name, folder / "study")
+    (folder / "benchmarks").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "benchmarks/results.json", folder / "benchmarks")
+    design = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
+    for training in design["trainings"].values():
+        training["epochs"] = -(-training["epochs"] // 4)
+    design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
+    (folder / "study/trainings.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
