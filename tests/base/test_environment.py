@@ -50,7 +50,9 @@ def test_a_processor_without_avx2_or_fma_is_refused(monkeypatch, system: str, pr
         environment()
 
 
-@pytest.mark.parametrize(("name", "expected"), [("neoverse_v1", "armv8.4a"), ("m1", "armv8.4a"), ("power9le", "ppc64le")])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("neoverse_v1", "armv8.4a"), ("m1", "armv8.4a"), ("power9le", "ppc64le")]
+)
 def test_another_processor_has_the_name_of_its_family(monkeypatch, name: str, expected: str):
     on(monkeypatch, name)
     assert cpu() == expected

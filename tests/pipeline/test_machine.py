@@ -16,6 +16,7 @@ from stages.base.process import LOCK
 from stages.training.store import STORE
 from tests.support.clone import Clone
 from tests.support.documents import documented, missing
+from tests.support.made import needs_emulator, on_processor
 from tests.support.workspace import ROOT, snapshot, write_params
 from tests.support.wrong_inputs import images
 
@@ -122,6 +123,20 @@ def test_no_folder_for_temporary_files(complete: Path):
     )
     process = on_a_small_disk(complete, "train", 100, then=f"mount -o remount,ro . && {closed}", TMPDIR="/tmp")
     assert_documented("no folder for temporary files can be written", process)
+
+
+@needs_emulator
+@pytest.mark.parametrize("stage", ["check", "train"])
+@pytest.mark.parametrize("cpu", ["Haswell,-avx2", "Nehalem"])
+def test_a_processor_without_avx2(complete: Path, stage: str, cpu: str):
+    before = snapshot(complete)
+    process = start(*on_processor(cpu), *command(stage))
+    printed, said = process.communicate(timeout=120)
+    line, code, _ = documented()["a processor without AVX2"]
+    lines = [each for each in said.splitlines() if "TCG doesn't support" not in each]  # QEMU's own, of what it lacks
+    assert (process.returncode, printed, len(lines)) == (code, "", 1)
+    assert re.fullmatch(line, lines[0])
+    assert snapshot(complete) == before
 
 
 @needs_namespace
