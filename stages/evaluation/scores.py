@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+# scikit-learn and scipy.stats take half a second each to import, so only the functions that need them do: `plot` and
+# the end of `make` take no more from here than types and sums.
 
 
 class ReliabilityBin(NamedTuple):
@@ -28,7 +30,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
         labels: int [n].
         bins: the number of bins.
     """
-    from scipy.stats import binomtest  # half a second, which only who counts needs to wait
+    from scipy.stats import binomtest
 
     confidence = probabilities.max(axis=-1).astype(np.float64)  # [n]
     correct = probabilities.argmax(axis=-1) == labels  # [n]
@@ -111,6 +113,8 @@ class ClassScores(NamedTuple):
 
 def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScores]:
     """Precision (0 where the class was never predicted), recall and F1, by the numbers of the classes, in order."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     there = np.unique(labels).tolist()
     columns = precision_recall_fscore_support(labels, predicted, labels=there, zero_division=0)
     return {
@@ -121,4 +125,6 @@ def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScore
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
     """The plain mean of the classes' F1."""
+    from sklearn.metrics import f1_score
+
     return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0))

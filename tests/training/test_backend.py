@@ -58,6 +58,13 @@ def test_importing_a_stage_does_not_import_tensorflow(module: str):
     assert done.stdout == "set()\n", done.stderr
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("module", ["check", "train", "plot", "commands.repro", "commands.summary"])
+def test_what_only_draws_or_says_results_does_not_import_what_computes_them(module: str):
+    done = python(f"import sys, stages.{module}; print({{'scipy.stats', 'sklearn', 'statsmodels'}} & set(sys.modules))")
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_ops_are_deterministic_and_on_one_thread():
     # TensorFlow has no public name for the question
     from tensorflow.python.framework.config import is_op_determinism_enabled
