@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib.metadata import version
 
 import archspec.cpu
@@ -48,6 +49,17 @@ def test_a_processor_without_avx2_or_fma_is_refused(monkeypatch, system: str, pr
     on(monkeypatch, system, processor)
     with pytest.raises(UserError, match="it lacks AVX2 or FMA"):
         environment()
+
+
+def test_where_the_processor_cannot_be_asked_the_systems_word_counts(monkeypatch):
+    def refused() -> None:
+        raise PermissionError
+
+    for name, expected in (("zen2", nullcontext()), ("ivybridge", pytest.raises(UserError))):
+        on(monkeypatch, name)
+        monkeypatch.setattr(module, "CpuidInfoCollector", refused)
+        with expected:
+            assert cpu() == "x86-64 with AVX2"
 
 
 @pytest.mark.parametrize(
