@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from benchmarks.measure import Measured, measure
-from benchmarks.workspace import Workspace
+from benchmarks.workspace import Workspace, lift_limit
 from stages.base.errors import ProjectError
 
 PLAIN = "plain script"
@@ -133,5 +133,5 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     for part, modules in IMPORTS.items():
         run(imports(part), sys.executable, "-c", f"import {modules}")
 
-    workspace.lift_limit()
+    lift_limit(workspace.folder)
     epochs(UNLIMITED, "benchmarks.loop", "--epochs", number)

@@ -33,16 +33,6 @@ class Workspace:
         """Remove the store of computed epochs."""
         shutil.rmtree(self.folder / "models/.epochs", ignore_errors=True)
 
-    def lift_limit(self) -> None:
-        """Let oneDNN compute with whatever the processor can do: what somebody would write who wants that."""
-        path = self.folder / "stages/training/backend.py"
-        text, found = re.subn(
-            r'(?m)^(os.environ\["ONEDNN_MAX_CPU_ISA"\] = )"AVX2"$', r'\1"DEFAULT"', path.read_text("utf-8")
-        )
-        if found != 1:
-            raise ProjectError(f"{path.name}: no line that limits oneDNN to AVX2")
-        path.write_text(text, encoding="utf-8")
-
     def _git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True)
 
@@ -58,3 +48,17 @@ class Workspace:
         for key, value in params.items():
             text = re.sub(rf"(?m)^{key}:.*$", f"{key}: {'null' if value is None else value}", text)
         path.write_text(text, encoding="utf-8")
+
+
+def lift_limit(root: Path) -> None:
+    """Let oneDNN compute with whatever the processor can do: what somebody would write who wants that.
+
+    Args:
+        root: of a copy of the project.
+    """
+    path = root / "stages/training/backend.py"
+    limit = r'(?m)^(os.environ\["ONEDNN_MAX_CPU_ISA"\] = )"AVX2"$'
+    text, found = re.subn(limit, r'\1"DEFAULT"', path.read_text(encoding="utf-8"))
+    if found != 1:
+        raise ProjectError(f"{path}: no line that limits oneDNN to AVX2")
+    path.write_text(text, encoding="utf-8")

@@ -65,7 +65,7 @@ def test_where_the_processor_cannot_be_asked_the_systems_word_counts(monkeypatch
 @pytest.mark.parametrize(
     ("name", "expected"), [("neoverse_v1", "armv8.4a"), ("m1", "armv8.4a"), ("power9le", "ppc64le")]
 )
-def test_another_processor_has_the_name_of_its_family(monkeypatch, name: str, expected: str):
+def test_another_processor_keeps_the_name_that_archspec_has_for_its_level(monkeypatch, name: str, expected: str):
     on(monkeypatch, name)
     assert cpu() == expected
 
@@ -75,18 +75,20 @@ def test_another_processor_has_the_name_of_its_family(monkeypatch, name: str, ex
 def test_a_program_has_numpy_and_blas_as_on_a_processor_without_avx512():
     """By the names that this NumPy has for what it may choose between."""
     code = """
-import json, sys
+import json, os, sys
 sys.argv[0] = "-m"
 import stages.data.images
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 from threadpoolctl import threadpool_info
-print(json.dumps([__cpu_dispatch__, __cpu_features__, [each["architecture"] for each in threadpool_info()]]))
+blas = [each["architecture"] for each in threadpool_info()]
+print(json.dumps([__cpu_dispatch__, __cpu_features__, blas, dict(os.environ)]))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
         env=os.environ | {"NPY_DISABLE_CPU_FEATURES": "X86_V3", "OPENBLAS_CORETYPE": "Nehalem"},
     )  # fmt: skip
-    choices, has, blas = json.loads(done.stdout)
+    choices, has, blas, surroundings = json.loads(done.stdout)
+    assert surroundings.items() >= PORTABLE.items()  # also where a processor would choose so by itself
     assert choices == ["X86_V3", *PORTABLE["NPY_DISABLE_CPU_FEATURES"].split()]
     assert [name for name in choices if has[name]] == ["X86_V3"]
     assert set(blas) == {"Haswell"}

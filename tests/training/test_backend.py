@@ -59,6 +59,13 @@ def test_importing_a_stage_does_not_import_tensorflow(module: str):
 
 
 @pytest.mark.process
+def test_onednn_is_kept_to_avx2_whatever_a_user_has_set():
+    code = "import os, stages.training.backend; print(os.environ['ONEDNN_MAX_CPU_ISA'])"
+    done = python(code, ONEDNN_MAX_CPU_ISA="DEFAULT")
+    assert done.stdout == "AVX2\n", done.stderr
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["check", "train", "plot", "commands.repro", "commands.summary"])
 def test_what_only_draws_or_says_results_does_not_import_what_computes_them(module: str):
     done = python(f"import sys, stages.{module}; print({{'scipy.stats', 'sklearn', 'statsmodels'}} & set(sys.modules))")
