@@ -25,7 +25,7 @@ BASELINE =
 # read from the environment may stand there.
 NAMES = DROPOUT PATIENCE SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
 OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
-	%_PROXY %_proxy CUDA_% TF_% DVC_% GIT_% PIP_%
+	%_PROXY %_proxy EPOCHS_CAP_GB CUDA_% TF_% DVC_% GIT_% PIP_%
 GIVEN = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
 SLIPS = $(filter-out $(NAMES) $(OTHERS),$(foreach name,$(GIVEN),$(if $(filter command,$(origin $(name))),$(name))))
 ifneq ($(strip $(SLIPS)),)

@@ -27,16 +27,9 @@ def main() -> None:
     from stages.training.backend import keras
     from stages.training.callbacks import checkpoint
     from stages.training.epochs import epoch_runner, run_epochs
-    from stages.training.model import build_model, compile_model, dropout_layer
+    from stages.training.model import compiled_model
 
-    model = build_model(
-        input_shape=train.images.shape[1:],
-        classes=len(train.classes),
-        hidden_units=params.hidden_units,
-        optional_layer=dropout_layer(params.dropout, params.seed),
-        seed=params.seed,
-    )
-    compile_model(model, params.optimizer, params.learning_rate)
+    model = compiled_model(train, params)
     ends: list[float] = []  # of each epoch, checkpoint included; before them the start
     clock = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: ends.append(time.perf_counter()),  # noqa: ARG005

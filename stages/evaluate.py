@@ -29,21 +29,15 @@ def main() -> None:
         load_weights,
         loss_and_accuracy,
         predict,
+        size_of,
     )
     from stages.training.model import compiled_model
 
-    rebuilt = compiled_model(
-        val,
-        hidden_units=params.hidden_units,
-        dropout=params.dropout,
-        optimizer=params.optimizer,
-        learning_rate=params.learning_rate,
-        seed=params.seed,
-    )
+    rebuilt = compiled_model(val, params)
     load_weights(rebuilt, Path("models/model.weights.h5"))
     saved = {path: load_model(path, val) for path in (BEST_MODEL, WHOLE_MODEL)}
     for path, model in saved.items():
-        check_described(path, model, rebuilt)
+        check_described(path, model, rebuilt, rate_falls=params.lr_patience is not None)
     correct = check_saved_models(saved[WHOLE_MODEL], rebuilt, val)
     print(f"save and load agree: argmax and evaluate both {correct} of {len(val.labels)} validation images")
 
@@ -52,7 +46,7 @@ def main() -> None:
     tables = tables_of(probabilities, test)
     parts = {"training": train, "validation": val, "test": test}
     measured = {name: loss_and_accuracy(best, part) for name, part in parts.items()}
-    evaluation = evaluation_of(measured, tables.reliability, probabilities.argmax(axis=-1), test.labels)
+    evaluation = evaluation_of(size_of(best), measured, tables.reliability, probabilities.argmax(axis=-1), test.labels)
     by_class = ([name, *score] for name, score in tables.per_class.items())
     with outputs(inputs.stop_if_changed) as begin:
         save_json(begin(Path("metrics/inputs.json")), inputs.record())

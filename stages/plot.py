@@ -15,7 +15,7 @@ from stages.report.documents import Run, card, page
 from stages.report.galleries import examples, worst_mistakes
 from stages.report.pages import picture
 from stages.report.style import save_png, use_style
-from stages.training.result import TrainingResult
+from stages.training.result import RATE, TrainingResult
 
 HISTORY = Path("plots/history.csv")
 TRAIN = Path("metrics/train.json")
@@ -26,7 +26,8 @@ def main() -> None:
     inputs = Inputs("plot")
     params = inputs.params
     hold(Path("metrics/inputs.json"), inputs)
-    epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float))
+    columns = (*METRICS, RATE) if params.lr_patience else METRICS
+    epochs = load_csv(HISTORY, dict.fromkeys(columns, float))
     train = load(TRAIN, TrainingResult)
     if not 1 <= train.best_epoch <= train.epochs == len(epochs):
         raise unusable(TRAIN, f"it is not of the training in {HISTORY}")
@@ -47,7 +48,7 @@ def main() -> None:
     )
 
     use_style()
-    history = {metric: np.array([row[metric] for row in epochs]) for metric in METRICS}
+    history = {metric: np.array([row[metric] for row in epochs]) for metric in columns}
     figures = {
         Path("plots/curves.png"): curves(history, train),
         Path("plots/confusion.png"): confusion(test.labels, predicted, test.classes),

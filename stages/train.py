@@ -10,7 +10,7 @@ from stages.base.process import outputs, run
 from stages.data.images import load_images
 from stages.training.result import result_of
 
-TOLD = ("hidden_units", "dropout", "optimizer", "patience", "seed")  # of the parameters, before the epochs
+TOLD = ("network", "dropout", "optimizer", "patience", "seed")  # of the parameters, before the epochs
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -22,21 +22,21 @@ def main() -> None:
     train = load_images(Path("data/prepared/train.npz"))
     val = load_images(Path("data/prepared/val.npz"))
     from stages.training.backend import gpus
-    from stages.training.callbacks import StopIfUnwanted, checkpoint, early_stopping, stopped_epoch
+    from stages.training.callbacks import (
+        StopIfUnwanted,
+        checkpoint,
+        early_stopping,
+        lower_learning_rate,
+        rates,
+        stopped_epoch,
+    )
     from stages.training.display import EpochDisplay
     from stages.training.epochs import run_epochs
     from stages.training.keras_files import make_canonical
     from stages.training.model import compiled_model
     from stages.training.store import stored_epochs
 
-    model = compiled_model(
-        train,
-        hidden_units=params.hidden_units,
-        dropout=params.dropout,
-        optimizer=params.optimizer,
-        learning_rate=params.learning_rate,
-        seed=params.seed,
-    )
+    model = compiled_model(train, params)
     model.summary(line_length=80)
     print(f"\n{in_words(params, TOLD)}\n")
     computed_by = environment(gpus())
@@ -46,8 +46,9 @@ def main() -> None:
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         with EpochDisplay(params.monitor, stopping, epochs.computed) as display:
             keeping = checkpoint(best_model, params.monitor, params.save_best_only)
-            callbacks = [StopIfUnwanted(), keeping, *([stopping] if stopping else []), display]
-            history = run_epochs(model, epochs, params.epochs, callbacks)
+            lowering = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
+            callbacks = [StopIfUnwanted(), keeping, lowering, stopping, display]
+            history = run_epochs(model, epochs, params.epochs, [each for each in callbacks if each])
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)
@@ -56,9 +57,9 @@ def main() -> None:
         model.save_weights(begin(Path("models/model.weights.h5")))
         save_json(begin(Path("models/inputs.json")), inputs.record())
         save_json(begin(Path("metrics/environment.json")), computed_by)
-        rows = zip(*(history[name] for name in METRICS), strict=True)
-        table = ([number, *row] for number, row in enumerate(rows, 1))
-        save_csv(begin(Path("plots/history.csv")), ["epoch", *METRICS], table)
+        columns = {name: history[name] for name in METRICS} | rates(history)
+        table = ([number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), 1))
+        save_csv(begin(Path("plots/history.csv")), ["epoch", *columns], table)
         result = result_of(history, params.monitor, params.save_best_only, stopped_epoch(stopping))
         save_json(begin(Path("metrics/train.json")), result.model_dump())
     epochs.hand_over()

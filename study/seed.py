@@ -46,14 +46,7 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
     computed_by = environment(gpus())
     trained, epochs_run, patient, computed, read_back = [], [], [], 0, 0
     for name, params in trainings.items():
-        model = compiled_model(
-            train,
-            hidden_units=params.hidden_units,
-            dropout=params.dropout,
-            optimizer=params.optimizer,
-            learning_rate=params.learning_rate,
-            seed=seed,
-        )
+        model = compiled_model(train, params.model_copy(update={"seed": seed}))
         epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=seed)
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         with epochs:

@@ -30,12 +30,15 @@ RIGHT = st.fixed_dictionaries(
         "val_size": st.floats(0, 1, exclude_min=True, exclude_max=True),
         "split_seed": SEEDS,
         "limit": st.integers(2, 200),
+        "network": st.just("dense"),  # others compute with more threads, and so not in this process
         "hidden_units": st.integers(1, 30),
         "dropout": st.floats(0, 1, exclude_max=True),
         "optimizer": st.sampled_from(["sgd", "adam", "adamw", "nadam", "rmsprop"]),
         "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
         "batch_size": st.integers(1, 200),
         "epochs": st.integers(1, 3),
+        "lr_patience": st.none() | st.integers(1, 4),
+        "lr_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
         "seed": SEEDS,
         "monitor": st.sampled_from(["loss", "accuracy", "val_loss", "val_accuracy"]),
         "patience": st.none() | st.integers(1, 5),
@@ -43,7 +46,7 @@ RIGHT = st.fixed_dictionaries(
         "restore_best_weights": st.booleans(),
         "save_best_only": st.booleans(),
     }
-)
+).filter(lambda values: not values["patience"] or (values["lr_patience"] or 0) < values["patience"])
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -50,6 +50,8 @@ CHANGES = [  # a parameter, another value, and others with which it makes a diff
     ("val_size", 0.3, {}),
     ("split_seed", 1, {}),
     ("limit", 500, {}),
+    ("lr_patience", 1, {"monitor": "loss", "min_delta": 10.0, "patience": None}),
+    ("lr_factor", 0.1, {"monitor": "loss", "min_delta": 10.0, "patience": None, "lr_patience": 1}),
     ("patience", 1, {"monitor": "loss", "min_delta": 10.0}),
     ("min_delta", 10.0, {"patience": 1}),
     ("monitor", "loss", {"learning_rate": 0.3}),
@@ -72,7 +74,7 @@ def test_each_parameter_makes_a_difference(workspace, name, value, others):
 
 
 def test_every_parameter_of_prepare_and_train_is_in_that_table():
-    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset", *OF_A_FOLDER}
+    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset", "network", *OF_A_FOLDER}
 
 
 def test_the_order_of_the_images_is_the_seeds(workspace, monkeypatch):

@@ -20,6 +20,8 @@ Logs = dict[str, float]  # METRICS of one epoch
 # what will not fit together without loading any. A test holds it against the data.
 IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
 
+LEAST_SIZE = {"cnn": 4}  # of an image, in pixels: each pooling leaves half
+
 # What dataset: images alone looks at, and what it is where nobody has set it. With another data set it must be that, or
 # a run on Fashion-MNIST would pass for one on the pictures in image_dir.
 OF_A_FOLDER = {
@@ -79,6 +81,7 @@ class DataParams(_Checked):
 class TrainingParams(_Checked):
     """The knobs of the model, of its training, and of when that ends and what is kept."""
 
+    network: Literal["dense", "cnn"]
     hidden_units: Annotated[Integer, Field(ge=1, le=10_000)]
     dropout: Annotated[Number, Field(ge=0, lt=1)]
 
@@ -86,6 +89,8 @@ class TrainingParams(_Checked):
     learning_rate: Annotated[Number, Field(gt=0)]
     batch_size: Annotated[Integer, Field(ge=1)]
     epochs: Annotated[Integer, Field(ge=1, le=100_000)]
+    lr_patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
+    lr_factor: Annotated[Number, Field(gt=0, lt=1)]
     seed: Seed
 
     monitor: Monitor
@@ -93,6 +98,15 @@ class TrainingParams(_Checked):
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
+
+    @model_validator(mode="after")
+    def _can_act(self) -> Self:
+        if self.lr_patience and self.patience and self.lr_patience >= self.patience:
+            raise ValueError(
+                f"lr_patience: must be below patience, {self.patience}, or training ends before the learning rate can "
+                f"fall, got {self.lr_patience}"
+            )
+        return self
 
 
 class Params(TrainingParams, DataParams):
@@ -107,6 +121,8 @@ class Params(TrainingParams, DataParams):
                 f"{', '.join(odd)}: only dataset images looks there, and dataset is {self.dataset}; set that too "
                 f"(dataset=images), or this back to {', '.join(back)}, got {', '.join(got)}"
             )
+        if self.dataset == "images" and self.image_size < (least := LEAST_SIZE.get(self.network, 1)):
+            raise ValueError(f"image_size: must be at least {least} for network {self.network}, got {self.image_size}")
         if known := IMAGES.get(self.dataset):
             self.training_images(known)
         return self

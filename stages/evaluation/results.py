@@ -31,9 +31,17 @@ class MeasuredOnTest(Measured):
     ece: float  # expected calibration error
 
 
+class Size(Written):
+    """How large a model is."""
+
+    parameters: int  # weights and biases, and what layers keep beside them
+    operations: int  # with floating-point numbers, for one image
+
+
 class Evaluation(Written):
     """metrics/evaluation.json: of the kept model, all with dropout off."""
 
+    model: Size
     training: Measured
     validation: Measured
     test: MeasuredOnTest
@@ -80,6 +88,7 @@ def tables_of(probabilities: np.ndarray, test: Images) -> Tables:
 
 
 def evaluation_of(
+    size: Size,
     measured: dict[str, dict[str, float]],
     table: list[ReliabilityBin],
     predicted: np.ndarray,
@@ -88,13 +97,14 @@ def evaluation_of(
     """All figures.
 
     Args:
+        size: of the model.
         measured: loss and accuracy of each part: "training", "validation" and "test".
         table: the reliability of the test images.
         predicted: the predicted class of each, int [n].
         labels: the true one, int [n].
     """
     more = {"macro_f1": macro_f1(labels, predicted), "ece": expected_calibration_error(table)}
-    return Evaluation.model_validate(measured | {"test": measured["test"] | more})
+    return Evaluation.model_validate(measured | {"model": size} | {"test": measured["test"] | more})
 
 
 def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:

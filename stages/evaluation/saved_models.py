@@ -9,8 +9,9 @@ import numpy as np
 from stages.base.errors import UserError
 from stages.base.files import leaves, unusable
 from stages.data.images import Images
-from stages.training.backend import keras
-from stages.training.model import EVALUATION_BATCH
+from stages.evaluation.results import Size
+from stages.training.backend import keras, tf
+from stages.training.model import evaluation_batch
 
 
 def load_model(path: Path, data: Images) -> keras.Model:
@@ -39,8 +40,14 @@ def load_model(path: Path, data: Images) -> keras.Model:
     return model
 
 
-def check_described(path: Path, model: keras.Model, described: keras.Model) -> None:
+def check_described(path: Path, model: keras.Model, described: keras.Model, *, rate_falls: bool) -> None:
     """Whether a saved model has the layers, the seeds and the optimizer of a compiled one that the parameters describe.
+
+    Args:
+        path: its file.
+        model: as it was saved.
+        described: before its first epoch.
+        rate_falls: whether training may have lowered the optimizer's learning rate.
 
     Raises:
         UserError: it has not.
@@ -51,6 +58,8 @@ def check_described(path: Path, model: keras.Model, described: keras.Model) -> N
         dict(leaves(each.get_config() | {"compiled": each.get_compile_config()})) for each in (model, described)
     )
     for name in expected | saved:
+        if rate_falls and name == "compiled.optimizer.config.learning_rate":
+            continue
         if saved.get(name) != expected.get(name):
             raise unusable(path, f"its {name} is {saved.get(name)!r}, and the parameters say {expected.get(name)!r}")
 
@@ -71,13 +80,23 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
     """Keras's own evaluation of a compiled model."""
-    values = model.evaluate(data.images, data.labels, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    values = model.evaluate(data.images, data.labels, batch_size=evaluation_batch(model), verbose=0, return_dict=True)
     return {name: values[name] for name in ("loss", "accuracy")}
+
+
+def size_of(model: keras.Model) -> Size:
+    """How large it is. The operations are TensorFlow's own count, in which a multiplication and an addition are two."""
+    call = tf.function(lambda images: model(images, training=False), jit_compile=False)
+    graph = call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]), model.input_dtype)).graph
+    profiler = tf.compat.v1.profiler
+    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output().build()
+    counted = profiler.profile(graph, options=options)
+    return Size(parameters=model.count_params(), operations=counted.total_float_ops)
 
 
 def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
-    return model.predict(images, batch_size=EVALUATION_BATCH, verbose=0)
+    return model.predict(images, batch_size=evaluation_batch(model), verbose=0)
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> int:

@@ -13,22 +13,24 @@ from stages.evaluation.scores import (
     in_percent,
     sure_and_right,
 )
-from stages.report.style import KEPT, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
-from stages.training.result import TrainingResult
+from stages.report.style import KEPT, LOWERED, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
+from stages.training.result import RATE, TrainingResult
 
 LINE = 85  # letters of a title
 ROOM = 18  # classes in a confusion matrix of a README's width: more make it larger
 
 
 def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
-    """Loss and accuracy of training and validation over the epochs, the kept epoch and the stop marked.
+    """Loss and accuracy of training and validation over the epochs; marked: the kept epoch, the stop, a lower rate.
 
     Args:
-        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, float [epochs] each.
+        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, float [epochs] each; `learning_rate`, where it fell.
         train: which epoch is kept, and where training stopped.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
     epochs = range(1, len(history["loss"]) + 1)
+    rates = history.get(RATE, np.zeros(1))
+    falls = np.flatnonzero(np.diff(rates) < 0) + 1.5  # between the last epoch of one rate and the first of the next
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     figure.suptitle(
         f"Epoch {best_epoch} is kept: validation loss {history['val_loss'][best_epoch - 1]:.3f}, "
@@ -42,9 +44,12 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
         axes.axvline(best_epoch, **KEPT, label=f"kept: epoch {best_epoch}", zorder=1)
         if stopped_epoch:
             axes.axvline(stopped_epoch, **STOPPED, label=f"stopped: epoch {stopped_epoch}", zorder=1)
+        for number, epoch in enumerate(falls):
+            label = "learning rate falls" if number == 0 else None
+            axes.axvline(epoch, **LOWERED, label=label, zorder=1)
         axes.set(title=metric.capitalize(), xlabel="epoch", ylabel=f"{metric} ({unit})")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 

@@ -26,6 +26,7 @@ SERIES = (
 )
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
+LOWERED = {"color": "#CC79A7", "linestyle": "-."}  # the learning rate
 TEST = "#6A51A3"  # a purple of the colour map below
 SHARES = "Purples"  # colour map for shares of the test images
 WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around what was taken for another class

@@ -85,9 +85,26 @@ tf.config.experimental.enable_op_determinism()
 tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
 
-# At these sizes handing work to a second thread costs more than it saves. The bits are the same either way.
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
+
+def use_threads(count: int) -> None:
+    """Let TensorFlow compute with so many threads, within an operation and beside each other.
+
+    Raises:
+        ProjectError: this process has begun to compute with another number.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+    except RuntimeError as error:
+        raise ProjectError(f"this process computes with {threads()} threads, and cannot with {count}") from error
+
+
+def threads() -> int:
+    """With how many threads it computes."""
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
+use_threads(1)
 
 
 def without_copy(array: np.ndarray) -> tf.Tensor:

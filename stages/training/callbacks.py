@@ -1,11 +1,14 @@
-"""Keras's ModelCheckpoint and EarlyStopping as the parameters set them, and the end of an unwanted training."""
+"""Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau as the parameters set them; the end of an unwanted
+training.
+"""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.base.params import Logs
 from stages.base.process import stop_if_unwanted
 from stages.training.backend import keras
-from stages.training.result import mode
+from stages.training.result import RATE, mode
 
 
 def checkpoint(path: Path, monitor: str, save_best_only: bool) -> keras.callbacks.ModelCheckpoint:
@@ -26,6 +29,29 @@ def early_stopping(
         min_delta=min_delta,
         restore_best_weights=restore_best_weights,
     )
+
+
+def lower_learning_rate(
+    monitor: str, patience: int | None, factor: float, min_delta: float
+) -> keras.callbacks.ReduceLROnPlateau | None:
+    """Keras's ReduceLROnPlateau, or None where `patience` is None.
+
+    It adds the rate of each epoch to the logs, as `RATE`, and `History` finds it there.
+    """
+    if patience is None:
+        return None
+    return keras.callbacks.ReduceLROnPlateau(
+        monitor=monitor, mode=mode(monitor), patience=patience, factor=factor, min_delta=min_delta
+    )
+
+
+def rates(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The learning rate of each epoch, if ReduceLROnPlateau noted it; as a person would write what is a float32.
+
+    Args:
+        history: Keras's `History.history`.
+    """
+    return {RATE: [float(f"{rate:.6g}") for rate in history[RATE]]} if RATE in history else {}
 
 
 def stopped_epoch(stopping: keras.callbacks.EarlyStopping | None) -> int | None:

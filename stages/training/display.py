@@ -16,7 +16,7 @@ from rich.text import Text
 
 from stages.base.params import METRICS, Logs
 from stages.training.backend import keras
-from stages.training.result import best_epoch
+from stages.training.result import RATE, best_epoch
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -113,6 +113,8 @@ class EpochDisplay(keras.callbacks.Callback):
         count = f"{epoch + 1}/{self.params['epochs']}"
         metrics = "".join(f"  {logs[name]:{max(len(name), 6)}.4f}" for name in METRICS)
         print(f"{count:>7}{metrics}  {took:>7}{more}", flush=True)
+        if RATE in logs and (now := float(self.model.optimizer.learning_rate)) != logs[RATE]:
+            print(f"{'':>7}  learning rate {logs[RATE]:.6g} -> {now:.6g}", flush=True)
 
     def _best(self) -> tuple[int, float]:
         """The best epoch so far, from 1, and its value of the monitored metric."""

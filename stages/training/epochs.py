@@ -14,7 +14,7 @@ from stages.base.params import Logs
 from stages.data.images import Images
 from stages.training.adam import fused
 from stages.training.backend import keras, tf, without_copy
-from stages.training.model import EVALUATION_BATCH
+from stages.training.model import evaluation_batch
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
@@ -58,6 +58,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
         return sums
 
     val_images, val_labels = without_copy(val.images), without_copy(val.labels)
+    at_once = evaluation_batch(model)
 
     @tf.autograph.experimental.do_not_convert
     def test_step(start: tf.Tensor | int, rows: int) -> None:
@@ -66,11 +67,11 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     # A loop in the graph, one batch after the other: unrolled, all images would be floats at the same time.
     @tf.function(jit_compile=False)
     def validate() -> None:
-        rest = len(val.labels) % EVALUATION_BATCH
+        rest = len(val.labels) % at_once
         whole = len(val.labels) - rest
-        for start in tf.range(0, whole, EVALUATION_BATCH):
+        for start in tf.range(0, whole, at_once):
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            test_step(start, EVALUATION_BATCH)
+            test_step(start, at_once)
         if rest:
             test_step(whole, rest)
 

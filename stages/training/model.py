@@ -1,63 +1,58 @@
-"""The notes' network: Flatten, Dense(100, relu), an optional Dropout, Dense(10, softmax)."""
+"""Any network as a model to train: built the same each time, compiled; how many images at a time it is measured on."""
 
-import numpy as np
+import math
+from collections.abc import Iterator
 
+from stages.base.errors import UserError, one_line
+from stages.base.params import PARAMS_FILE, TrainingParams
 from stages.data.images import Images
-from stages.training.backend import keras
+from stages.training.backend import keras, use_threads
+from stages.training.networks import NETWORKS, dropout_layer
 
-SEED_USES = ("hidden", "output", "dropout")
-
-# Rows a step without training. The sums over steps, so the last bits of a loss, depend on it: one number for
-# validation while training and for evaluation afterwards.
-EVALUATION_BATCH = 4096
+# Of a layer, over the images of a step without training: float32, so 164 MB. What the widest hidden layer that
+# params.yaml takes has for the most images.
+MOST_OUTPUTS, MOST_IMAGES = 4096 * 10_000, 4096
 
 
-def layer_seed(seed: int, use: str) -> int:
-    """An integer seed of its own for each random part of the model, all decided by `seed`.
+def _outputs(model: keras.Model) -> Iterator[int]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _outputs(layer)
+        else:
+            yield sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(layer.output))
 
-    Integers, because a layer without one draws from global state that a restart would not bring back.
+
+def evaluation_batch(model: keras.Model) -> int:
+    """Images a step without training: as many as fit into memory, by the widest layer, in powers of two.
+
+    The sums over steps, so the last bits of a loss, depend on it: so it is the model's alone, and the same for
+    validation while training and for evaluation afterwards.
     """
-    return int(np.random.SeedSequence(seed).generate_state(len(SEED_USES))[SEED_USES.index(use)])
+    return min(MOST_IMAGES, 2 ** int(math.log2(max(1, MOST_OUTPUTS // max(_outputs(model))))))
 
 
-def dropout_layer(rate: float, seed: int) -> keras.layers.Layer | None:
-    """The Dropout layer to give to `build_model`, or None for rate 0.
+def build_model(data: Images, params: TrainingParams) -> keras.Model:
+    """The network of these parameters for such images, not compiled; the same one each time.
 
-    In training it zeroes a share `rate` of the outputs and scales the kept ones by 1/(1 - rate); in
-    evaluation and prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
+    Layers that name no seed draw one from Python's `random`, and layers without a name are counted by Keras, both in
+    order of their making. So what was made before in this process is forgotten first.
+
+    Raises:
+        UserError: the network cannot be made for images of this size.
+        ProjectError: this process has computed with another number of threads than the network's.
     """
-    return keras.layers.Dropout(rate, seed=layer_seed(seed, "dropout"), name="dropout") if rate else None
-
-
-def build_model(
-    input_shape: tuple[int, ...],
-    classes: int,
-    hidden_units: int,
-    optional_layer: keras.layers.Layer | None = None,
-    seed: int = 0,
-) -> keras.Sequential:
-    """The network, not compiled. It takes raw pixels, uint8 [batch, *input_shape], and scales them itself,
-    so a saved model cannot be fed the wrong scale. It returns probabilities, float32 [batch, classes].
-
-    Names are given because Keras counts up unnamed layers within a process, and a file would show the count.
-    """
-
-    def initializer(use: str) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(seed=layer_seed(seed, use))
-
-    model = keras.Sequential(name="classifier")
-    model.add(keras.Input(input_shape, dtype="uint8", name="pixels"))
-    model.add(keras.layers.Rescaling(1 / 255, name="scale"))
-    model.add(keras.layers.Flatten(name="flatten"))
-    model.add(
-        keras.layers.Dense(hidden_units, activation="relu", kernel_initializer=initializer("hidden"), name="hidden")
-    )
-    if optional_layer is not None:
-        model.add(optional_layer)
-    model.add(
-        keras.layers.Dense(classes, activation="softmax", kernel_initializer=initializer("output"), name="output")
-    )
-    return model
+    network = NETWORKS[params.network]
+    use_threads(network.threads)
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(params.seed)
+    shape = data.images.shape[1:]
+    try:
+        return network.build(shape, len(data.classes), params, dropout_layer(params.dropout, params.seed))
+    except ValueError as error:
+        size = " x ".join(map(str, shape))
+        raise UserError(
+            f"{PARAMS_FILE}: network: {params.network} cannot be made for images of {size}: {one_line(error)}"
+        ) from error
 
 
 def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> None:
@@ -72,16 +67,12 @@ def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> N
     )
 
 
-def compiled_model(
-    data: Images, *, hidden_units: int, dropout: float, optimizer: str, learning_rate: float, seed: int
-) -> keras.Sequential:
-    """The model for such images before its first epoch."""
-    model = build_model(
-        input_shape=data.images.shape[1:],
-        classes=len(data.classes),
-        hidden_units=hidden_units,
-        optional_layer=dropout_layer(dropout, seed),
-        seed=seed,
-    )
-    compile_model(model, optimizer, learning_rate)
+def compiled_model(data: Images, params: TrainingParams) -> keras.Model:
+    """The model for such images before its first epoch.
+
+    Raises:
+        UserError, ProjectError: see `build_model`.
+    """
+    model = build_model(data, params)
+    compile_model(model, params.optimizer, params.learning_rate)
     return model

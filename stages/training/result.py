@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from stages.base.files import Written
 from stages.base.params import METRICS, Monitor
 
+RATE = "learning_rate"  # in logs and plots/history.csv, where ReduceLROnPlateau is on
+
 
 class TrainingResult(Written):
     """metrics/train.json. Epochs count from 1."""

@@ -1,14 +1,16 @@
 """The store of computed epochs in models/.epochs: an epoch is read back, or computed and written.
 
-A folder a key, a file an epoch. The key stands for all that decides what an epoch computes (`epoch_key`); a record
-is used only if it is whole, of this form, key and epoch, and was computed from the very state that training is in now.
-So any file here may be damaged, lost or deleted at any time: that costs time only.
+A folder a key, a file an epoch and state. The key stands for all that decides what an epoch computes besides the
+state before it (`epoch_key`). A record's name says from which state it was computed: two trainings that part, since a
+callback has lowered the learning rate, have records of their own from there on. One is used only if it is whole, of
+this key, epoch and state. So any file here may be damaged, lost or deleted at any time: that costs time only.
 """
 
 import errno
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import sys
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages.base.errors import one_line
+from stages.base.errors import UserError, one_line
 from stages.base.files import save_json
 from stages.base.params import Logs
 from stages.base.process import UNFINISHED, acquire, main_checkout
@@ -31,14 +33,15 @@ if TYPE_CHECKING:  # it takes seconds, and `sweep` needs no model
     from stages.training.backend import keras
 
 STORE = Path("models/.epochs")
-CAP = 2 * 2**30  # bytes, of all keys together: a record of the default parameters takes one MB
-FORM = "1"  # of a record: to be counted up where `_read` would no longer understand what an older `_write` wrote
+CAP = 2.0  # GB, of all keys together: a record of the default parameters takes one MB
+FORM = "2"  # of a record: to be counted up where `_read` would no longer understand what an older `_write` wrote
 
 # The modules beside this one that compute an epoch. They import nothing else that does (a test holds it), so that any
 # other line of the project can change and no stored epoch is lost.
-COMPUTING = ("adam.py", "backend.py", "epochs.py", "model.py")
+COMPUTING = ("adam.py", "backend.py", "epochs.py", "model.py", "networks.py")
 
 COUNTS_TO = "EPOCHS_COUNTED_TO"  # the environment variable that names the file for `hand_over`
+CAP_SET = "EPOCHS_CAP_GB"  # the one that says what holds in the place of `CAP`: a matter of the machine, of no result
 
 # Environment variables by which a user can make TensorFlow and its libraries compute otherwise begin so.
 ARITHMETIC = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_TF32_OVERRIDE")
@@ -86,11 +89,14 @@ class StoredEpochs:
     in a line, and training goes on without it.
     """
 
-    def __init__(self, run_epoch: Callable[[int], Logs], variables: list, key: str, store: Path = STORE) -> None:
+    def __init__(
+        self, run_epoch: Callable[[int], Logs], variables: list, key: str, store: Path = STORE, cap: float = CAP
+    ) -> None:
         self.run_epoch = run_epoch
         self.variables = variables
         self.key = key
         self.store = store
+        self.cap = cap
         self.folder = store / key
         self.lock = FileLock(store / f"{key}.lock")
         self.writable = True
@@ -145,14 +151,14 @@ class StoredEpochs:
     def _state(self) -> State:
         return [np.asarray(variable) for variable in self.variables]
 
-    def _path(self, epoch: int) -> Path:
-        return self.folder / f"{epoch + 1:06}"
+    def _path(self, epoch: int, before: str) -> Path:
+        return self.folder / f"{epoch + 1:06}-{before}"
 
     def _seal(self, epoch: int, before: str, body: bytes) -> bytes:
-        return digest(FORM, self.key, str(epoch), before, body).encode()
+        return digest(self.key, str(epoch), before, body).encode()
 
     def _read(self, epoch: int, before: str) -> Record | None:
-        path = self._path(epoch)
+        path = self._path(epoch, before)
         try:
             seal, _, body = path.read_bytes().partition(b"\n")
         except (FileNotFoundError, NotADirectoryError):
@@ -161,7 +167,7 @@ class StoredEpochs:
             self._say(f"{path} cannot be read ({one_line(error.strerror or error)}): epoch {epoch + 1} is computed")
             return None
         if seal != self._seal(epoch, before, body):
-            self._say(f"{path} is damaged or of another training: epoch {epoch + 1} is computed")
+            self._say(f"{path} is damaged: epoch {epoch + 1} is computed")
             return None
         with suppress(OSError):  # where nothing can be written, nothing is evicted either
             os.utime(self.folder)
@@ -173,7 +179,7 @@ class StoredEpochs:
         np.savez(buffer, *record.state, logs=np.array(json.dumps(record.logs)))
         body = buffer.getvalue()
         contents = self._seal(epoch, before, body) + b"\n" + body
-        path = self._path(epoch)
+        path = self._path(epoch, before)
         temporary = path.with_name(f"{UNFINISHED}{path.name}")
         try:
             with FileLock(self.store / ".lock"):  # one at a time counts and evicts, or the cap would not hold
@@ -209,7 +215,7 @@ class StoredEpochs:
         """
         keys = [folder for folder in self.store.iterdir() if folder.is_dir()]
         sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in keys}
-        excess = sum(sizes.values()) + needed - CAP
+        excess = sum(sizes.values()) + needed - self.cap * 1e9
         for folder in sorted(sizes, key=lambda folder: folder.stat().st_mtime_ns):
             if excess > 0 and folder != self.folder:
                 lock = FileLock(folder.with_name(f"{folder.name}.lock"))
@@ -217,7 +223,7 @@ class StoredEpochs:
                     shutil.rmtree(folder)
                     excess -= sizes[folder]
         if excess > 0:
-            raise OSError(errno.EDQUOT, f"its cap of {CAP:,} bytes is reached")
+            raise OSError(errno.EDQUOT, f"its cap of {self.cap:g} GB is reached; {CAP_SET} sets another")
 
     def _go_on_without(self, error: OSError) -> None:
         self.writable = False
@@ -235,8 +241,12 @@ def epoch_key(
     """A name for all that decides an epoch besides the state before it: the same arguments as `epochs.epoch_runner`'s,
     what computes them, and how. What callbacks do is not in it: they decide which epochs are run and kept.
     """
+    from stages.training.backend import threads
+    from stages.training.model import evaluation_batch
+
     settings = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
-    described = [model.get_config(), model.get_compile_config(), batch_size, seed, environment, settings]
+    described = [FORM, model.get_config(), model.get_compile_config(), batch_size, seed, environment, settings]
+    described += [evaluation_batch(model), threads()]
     sources = [Path(__file__).with_name(name).read_bytes() for name in COMPUTING]
     arrays = [array for part in (train, val) for array in (part.images, part.labels)]
     return digest(json.dumps(described, sort_keys=True), *sources, *arrays)
@@ -245,7 +255,11 @@ def epoch_key(
 def stored_epochs(
     model: "keras.Model", train: Images, val: Images, environment: dict[str, str], *, batch_size: int, seed: int
 ) -> StoredEpochs:
-    """What brings the model through an epoch: to be given to `run_epochs`."""
+    """What brings the model through an epoch: to be given to `run_epochs`.
+
+    Raises:
+        UserError: the environment says no cap that could be one.
+    """
     from stages.training.epochs import epoch_runner
 
     batch_size = min(batch_size, len(train.labels))  # as in `fit`: one smaller batch
@@ -254,4 +268,21 @@ def stored_epochs(
         [*model.variables, *model.optimizer.variables],
         epoch_key(model, train, val, batch_size=batch_size, seed=seed, environment=environment),
         main_checkout() / STORE,
+        cap(),
     )
+
+
+def cap() -> float:
+    """How many GB the store may hold.
+
+    Raises:
+        UserError: the environment says something else.
+    """
+    said = os.environ.get(CAP_SET)
+    try:
+        value = float(said) if said else CAP
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UserError(f"{CAP_SET}: must be a number of GB, at least 0, got {said!r}")
+    return value

@@ -16,10 +16,10 @@ from stages.data.datasets import Dataset, split
 from stages.data.images import Images, load_images
 from stages.training.callbacks import early_stopping
 from stages.training.epochs import epoch_runner, run_epochs
-from stages.training.model import build_model, compile_model, dropout_layer
+from stages.training.model import compiled_model
 from stages.training.result import best_epoch
 from tests.support.clone import Clone
-from tests.support.workspace import ROOT, needs_onnx, write_pictures
+from tests.support.workspace import ROOT, needs_onnx, params, write_pictures
 
 pytestmark = pytest.mark.acceptance
 
@@ -32,8 +32,7 @@ STANDARD_ERROR = {"validation": 0.0020, "test": 0.0018}
 
 def notes_training(train: Images, val: Images, test: Images, seed: int) -> tuple[float, float, int]:
     """The notes' last training; accuracy of the kept epoch on validation and test images, and its number."""
-    model = build_model(train.images.shape[1:], len(train.classes), 100, dropout_layer(0.3, seed), seed)
-    compile_model(model, "adam", 0.001)
+    model = compiled_model(train, params(seed=seed))
     stopping = early_stopping("val_loss", patience=2, min_delta=0, restore_best_weights=True)
     history = run_epochs(model, epoch_runner(model, train, val, 32, seed), 20, [stopping])
     kept = best_epoch(history["val_loss"], "val_loss")

@@ -36,13 +36,19 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
         "left_out": 0, "most_frequent": 2, "untested": [],
     }  # fmt: skip
     params = {
-        "limit": None, "hidden_units": 7, "dropout": 0.0, "monitor": "loss", "patience": None, "save_best_only": False,
+        "limit": None, "network": "dense", "hidden_units": 7, "dropout": 0.0, "monitor": "loss", "patience": None,
+        "save_best_only": False,
     }  # fmt: skip
     values = {
         "train": trained(epochs=1),
         "ending": "ran its only epoch",
         "evaluation": Evaluation.model_validate(
-            {"training": measured, "validation": measured, "test": measured | {"macro_f1": 0.5, "ece": 0.1}}
+            {
+                "model": {"parameters": 12_345, "operations": 67_890},
+                "training": measured,
+                "validation": measured,
+                "test": measured | {"macro_f1": 0.5, "ece": 0.1},
+            }
         ),
         "scores": {name: ClassScores(0.5, 0.5, 0.5, 1_000) for name in names},
         "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from stages.base.params import Params, read_params
 from stages.base.process import LOCK
 from stages.commands.export import PACKAGES
 from stages.data.images import Images
@@ -32,6 +33,11 @@ def write_params(folder: Path, **changes: object) -> None:
         if not found:
             text += f"{line}\n"
     (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def params(**changes: object) -> Params:
+    """The committed parameters with some values changed."""
+    return Params.model_validate(read_params(ROOT / "params.yaml").model_dump() | changes)
 
 
 def read_json(path: str) -> dict:

@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.data.images import Images
 from stages.training.backend import keras
 from stages.training.keras_files import make_canonical
-from stages.training.model import build_model, compile_model, dropout_layer
+from stages.training.model import compiled_model
+from tests.support.workspace import params
+
+IMAGES = Images(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.uint8), np.array(["a", "b"]))
 
 
 def save(path: Path) -> keras.Sequential:
-    model = build_model((8, 8), 10, 16, dropout_layer(0.3, 1), seed=1)
-    compile_model(model, "adam", 0.001)
-    model.train_on_batch(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.uint8))
+    model = compiled_model(IMAGES, params())
+    model.train_on_batch(*IMAGES[:2])
     model.save(path)
     return model
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from stages.training.backend import keras
-from stages.training.model import build_model, compile_model, dropout_layer
+from stages.training.model import compile_model
+from stages.training.networks import dense, dropout_layer
+from tests.support.workspace import params
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 28, 28)).astype(np.uint8)  # [n, height, width]
 LABELS = np.random.default_rng(1).integers(0, 10, 64).astype(np.uint8)  # [n]
 
 
 def notes_model(dropout: float = 0.3, seed: int = 42) -> keras.Sequential:
-    return build_model((28, 28), 10, 100, dropout_layer(dropout, seed), seed)
+    return dense((28, 28), 10, params(seed=seed), dropout_layer(dropout, seed))
 
 
 def kinds(model: keras.Sequential) -> list[str]:
@@ -31,6 +33,7 @@ def test_the_network_is_the_notes_with_the_optional_layer_between_the_dense_ones
 
 
 def test_the_summary_names_the_layers_and_counts_their_parameters(capsys):
+    keras.utils.clear_session()  # or the layer would have another number in this process
     notes_model().summary(line_length=80)
     printed = capsys.readouterr().out
     for expected in ("hidden (Dense)", "dropout (Dropout)", "78,500", "Total params: 79,510"):

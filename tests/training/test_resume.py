@@ -18,9 +18,9 @@ from stages.base.environment import environment
 from stages.data.datasets import Dataset
 from stages.data.images import Images
 from stages.training import epochs, store
-from stages.training.model import build_model, compile_model, dropout_layer
+from stages.training.model import compiled_model
 from tests.support.sources import imports
-from tests.support.workspace import ROOT, head, write_params
+from tests.support.workspace import ROOT, head, params, write_params
 
 
 def written() -> dict[str, bytes]:
@@ -117,15 +117,10 @@ def test_another_seed_shares_nothing(prepared, calls):
 
 
 def key(data: Images, **changes: object) -> str:
-    given = {"hidden_units": 8, "dropout": 0.3, "optimizer": "adam", "learning_rate": 0.1, "seed": 1, "batch_size": 4}
-    given |= {"environment": {"numpy": "2"}} | changes
-    layer = dropout_layer(given["dropout"], given["seed"])
-    model = build_model(data.images.shape[1:], len(data.classes), given["hidden_units"], layer, given["seed"])
-    compile_model(model, given["optimizer"], given["learning_rate"])
-    val = given.get("val", data)
-    return store.epoch_key(
-        model, data, val, batch_size=given["batch_size"], seed=given["seed"], environment=given["environment"]
-    )
+    val, environment = changes.pop("val", data), changes.pop("environment", {"numpy": "2"})
+    given = params(**{"hidden_units": 8} | changes)
+    model = compiled_model(data, given)
+    return store.epoch_key(model, data, val, batch_size=given.batch_size, seed=given.seed, environment=environment)
 
 
 def test_whatever_decides_an_epoch_changes_the_key(real_data: Dataset, monkeypatch, tmp_path: Path):
@@ -143,6 +138,10 @@ def test_whatever_decides_an_epoch_changes_the_key(real_data: Dataset, monkeypat
     for name, value in (("ONEDNN_MAX_CPU_ISA", "DEFAULT"), ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
+            keys.append(key(data))
+    for name, value in (("model.MOST_IMAGES", 512), ("backend.threads", lambda: 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"stages.training.{name}", value)
             keys.append(key(data))
     for name in store.COMPUTING:
         copy = tmp_path / name.removesuffix(".py")
@@ -163,7 +162,7 @@ def test_what_the_key_names_imports_nothing_else_that_computes():
     taken = set().union(
         *(names for file in computing for other, names in imports(file).items() if other not in computing)
     )
-    assert taken == {"Images", "Logs", "ProjectError", "UserError", "one_line"}
+    assert taken == {"Images", "Logs", "PARAMS_FILE", "ProjectError", "TrainingParams", "UserError", "one_line"}
     assert ROOT / "stages/training/epochs.py" in computing
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from stages.base.errors import UserError
 from stages.base.params import Logs
 from stages.training import store
 from stages.training.store import StoredEpochs, digest, spans
@@ -36,11 +37,13 @@ class Variable:
 class Training:
     """Two variables, and an epoch that counts its calls."""
 
-    def __init__(self, key: str = "key", folder: Path = Path("store"), scale: float = 1.5) -> None:
+    def __init__(
+        self, key: str = "key", folder: Path = Path("store"), scale: float = 1.5, cap: float = store.CAP
+    ) -> None:
         self.variables = [Variable(np.arange(6, dtype=np.float32).reshape(2, 3)), Variable(np.int64(0))]
         self.calls: list[int] = []
         self.scale = scale
-        self.epochs = StoredEpochs(self.compute, self.variables, key, folder)
+        self.epochs = StoredEpochs(self.compute, self.variables, key, folder, cap)
 
     def compute(self, epoch: int) -> Logs:
         self.calls.append(epoch)
@@ -64,6 +67,12 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 def clean(epochs: int) -> list:
     """The results without any store."""
     return Training(folder=Path(f"nothing-{epochs}-{time.monotonic_ns()}")).run(epochs)
+
+
+def record(epoch: int, key: str = "key") -> Path:
+    """That of an epoch, from 1."""
+    (path,) = (Path("store") / key).glob(f"{epoch:06}-*")
+    return path
 
 
 def records(key: str = "key") -> list[Path]:
@@ -103,7 +112,7 @@ DAMAGES = {
     "one bit of the seal": lambda path: flip(path, 5),
     "one bit of a weight": lambda path: flip(path, 250),
     "one bit at the end": lambda path: flip(path, -1),
-    "another epoch's": lambda path: shutil.copy(path.with_name("000001"), path),
+    "another epoch's": lambda path: shutil.copy(record(1), path),
     "foreign": lambda path: path.write_bytes(b"not a record\n" * 9),
 }
 
@@ -111,12 +120,13 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_record_is_said_in_a_line_and_computed_again(damage: str, capsys):
     Training().run(4)
-    DAMAGES[damage](Path("store/key/000003"))
+    damaged = record(3)
+    DAMAGES[damage](damaged)
     again = Training()
     assert again.run(4) == clean(4)
     assert again.calls == [2]
     assert again.epochs.summary() == "epochs 1-2, 4 read back (computed before, in models/.epochs), 3 computed"
-    assert capsys.readouterr().err == "store/key/000003 is damaged or of another training: epoch 3 is computed\n"
+    assert capsys.readouterr().err == f"{damaged} is damaged: epoch 3 is computed\n"
     healed = Training()
     healed.run(4)
     assert healed.calls == []
@@ -130,25 +140,38 @@ def test_a_record_of_another_key_is_not_used():
     assert training.calls == [0, 1]
 
 
-def test_a_record_is_used_only_from_the_state_in_which_it_was_computed():
+def test_a_record_is_used_only_from_the_state_in_which_it_was_computed(capsys):
     """So that a callback which changes the learning rate, say, does not get epochs of another rate."""
-    Training().run(3)
-    training = Training()
-    with training.epochs:
-        training.epochs(0)
-        training.variables[0].value[0, 0] += 1
-        training.epochs(1)
-    assert training.calls == [1]
+
+    def run(change_after: int | None) -> list[int]:
+        training = Training()
+        with training.epochs:
+            for epoch in range(4):
+                training.epochs(epoch)
+                if epoch == change_after:
+                    training.variables[0].value[0, 0] += 1
+        return training.calls
+
+    assert run(None) == [0, 1, 2, 3]
+    assert run(0) == [1, 2, 3]
+    assert run(1) == [2, 3]
+    # Each has records of its own from where they part: none is computed again, and no sound one is called damaged.
+    assert [run(change_after) for change_after in (None, 0, 1, None)] == [[]] * 4
+    assert len(records()) == 4 + 3 + 2
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_in_the_place_of_a_record_is_no_end(capsys):
-    Path("store/key/000001").mkdir(parents=True)
+    Training().run(1)
+    path = record(1)
+    path.unlink()
+    path.mkdir()
     training = Training()
     assert training.run(2) == clean(2)
     assert training.calls == [0, 1]
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "store/key/000001 cannot be read (Is a directory): epoch 1 is computed",
+        f"{path} cannot be read (Is a directory): epoch 1 is computed",
         "store cannot be written (Is a directory): training goes on without it",
     ]
 
@@ -172,7 +195,7 @@ def test_deleting_the_store_in_the_middle_costs_time_only():
         training.epochs(0)
         shutil.rmtree("store")
         training.epochs(1)
-    assert [path.name for path in records()] == ["000002"]
+    assert records() == [record(2)]
     assert Training().run(2) == clean(2)
 
 
@@ -235,46 +258,48 @@ def test_the_lock_of_a_dead_process_does_not_block():
     assert training.calls == [1]
 
 
-def test_the_least_recently_used_keys_are_evicted_whole_and_the_cap_holds(monkeypatch):
+def test_the_least_recently_used_keys_are_evicted_whole_and_the_cap_holds():
     for key in ("a", "b", "c"):
         Training(key=key).run(4)
     size = sum(path.stat().st_size for path in records("a"))
-    monkeypatch.setattr(store, "CAP", 3 * size)
+    cap = 3 * size / 1e9
     for age, key in enumerate(("b", "c", "a")):
         os.utime(Path("store") / key, (1000 + age, 1000 + age))
-    Training(key="b").run(4)  # used now
-    assert Training(key="d").run(4)
+    Training(key="b", cap=cap).run(4)  # used now
+    assert Training(key="d", cap=cap).run(4)
     left = {path.name for path in Path("store").iterdir() if path.is_dir()}
     assert left == {"a", "b", "d"}
     assert all(len(records(key)) == 4 for key in left)
-    assert sum(path.stat().st_size for key in left for path in records(key)) <= store.CAP
+    assert sum(path.stat().st_size for key in left for path in records(key)) <= cap * 1e9
 
 
 @pytest.mark.process
-def test_a_key_in_which_a_process_computes_is_not_evicted(monkeypatch):
+def test_a_key_in_which_a_process_computes_is_not_evicted():
     Training(key="busy").run(2)
     os.utime("store/busy", (1000, 1000))
     Training(key="idle").run(2)
-    monkeypatch.setattr(store, "CAP", sum(path.stat().st_size for path in records("busy")) * 2 + 10)
+    cap = (sum(path.stat().st_size for path in records("busy")) * 2 + 10) / 1e9
     code = (
         "from filelock import FileLock; lock = FileLock('store/busy.lock'); lock.acquire()\n"
         "print('held', flush=True); input()"
     )
     busy = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert busy.stdout.readline() == "held\n"
-    Training(key="new").run(2)
+    Training(key="new", cap=cap).run(2)
     busy.communicate("\n")
     assert {path.name for path in Path("store").iterdir() if path.is_dir()} == {"busy", "new"}
 
 
-def test_a_training_larger_than_the_cap_goes_on_without_the_store(monkeypatch, capsys):
+def test_a_training_larger_than_the_cap_goes_on_without_the_store(capsys):
     Training(folder=Path("measure")).run(1)
-    monkeypatch.setattr(store, "CAP", 2 * Path("measure/key/000001").stat().st_size + 10)
-    training = Training()
+    (measured,) = Path("measure/key").iterdir()
+    cap = (2 * measured.stat().st_size + 10) / 1e9
+    training = Training(cap=cap)
     assert training.run(4) == clean(4)
     assert len(records()) == 2
     said = capsys.readouterr().err
-    assert f"store cannot be written (its cap of {store.CAP:,} bytes is reached): training goes on without it" in said
+    reached = f"its cap of {cap:g} GB is reached; EPOCHS_CAP_GB sets another"
+    assert f"store cannot be written ({reached}): training goes on without it" in said
     again = Training()
     assert again.run(4) == clean(4)
     assert again.calls == [2, 3]
@@ -323,10 +348,14 @@ def test_the_counts_are_handed_to_whoever_asks_for_them(tmp_path: Path, monkeypa
     assert json.loads((tmp_path / "counts.json").read_text()) == {"read_back": 4, "computed": 2}
 
 
-def test_a_record_of_another_form_is_another_record(monkeypatch, capsys):
-    Training().run(1)
-    monkeypatch.setattr(store, "FORM", "2")
-    later = Training()
-    assert later.run(1) == clean(1)
-    assert later.calls == [0]
-    assert "of another training" in capsys.readouterr().err
+@pytest.mark.parametrize(("said", "cap"), [("", store.CAP), ("0", 0), ("0.5", 0.5), ("100", 100)])
+def test_the_environment_says_how_much_it_may_hold(said: str, cap: float, monkeypatch):
+    monkeypatch.setenv("EPOCHS_CAP_GB", said)
+    assert store.cap() == cap
+
+
+@pytest.mark.parametrize("said", ["much", "10G", "-1", "nan", "inf"])
+def test_what_is_no_cap_is_refused(said: str, monkeypatch):
+    monkeypatch.setenv("EPOCHS_CAP_GB", said)
+    with pytest.raises(UserError, match=rf"^EPOCHS_CAP_GB: must be a number of GB, at least 0, got '{said}'$"):
+        store.cap()

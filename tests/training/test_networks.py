@@ -1,0 +1,255 @@
+"""Networks that are not the notes' own: the one that is here, and one of somebody's own, as docs/networks.md says."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from stages.base.errors import ProjectError, UserError
+from stages.base.params import LEAST_SIZE, TrainingParams
+from stages.data.images import Images, load_images
+from stages.training.backend import keras, threads, use_threads
+from stages.training.model import MOST_IMAGES, build_model, evaluation_batch
+from stages.training.networks import NETWORKS, cnn, dense, dropout_layer
+from tests.support.made import AS_PROGRAM, STAGES, made, needs_emulator, outputs_in, run_code
+from tests.support.workspace import ROOT, needs_onnx, params, python, write_params
+
+CNN = {"dataset": "digits", "network": "cnn", "epochs": 2}
+
+
+def blank(*shape: int) -> Images:
+    return Images(np.zeros((1, *shape), np.uint8), np.zeros(1, np.uint8), np.array(["a", "b"]))
+
+
+def kinds(model: keras.Model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def test_each_network_has_its_name_in_the_parameters():
+    assert get_args(TrainingParams.model_fields["network"].annotation) == tuple(NETWORKS)
+
+
+def test_the_convolutions_come_before_the_notes_layers():
+    model = cnn((28, 28), 10, params(), dropout_layer(0.4, 42))
+    convolution = ["Conv2D", "MaxPooling2D"]
+    assert kinds(model) == ["Rescaling", "Reshape", *convolution * 2, "Flatten", "Dense", "Dropout", "Dense"]
+    for name, filters in (("conv_1", 32), ("conv_2", 64)):
+        layer = model.get_layer(name)
+        assert (layer.filters, layer.kernel_size, layer.padding) == (filters, (3, 3), "same")
+        assert layer.activation.__name__ == "relu"
+    assert model.count_params() == 320 + 18_496 + 313_700 + 1_010
+    assert "Dropout" not in kinds(cnn((28, 28), 10, params()))
+    assert cnn((28, 28, 3), 10, params()).count_params() == model.count_params() + 2 * 9 * 32
+
+
+def test_each_of_its_random_parts_has_a_seed_of_its_own():
+    def weights(seed: int) -> list[np.ndarray]:
+        return cnn((8, 8), 10, params(seed=seed)).get_weights()[::2]
+
+    for first, again, other in zip(weights(1), weights(1), weights(2), strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+    seeds = re.findall(r"'seed': (\d+)", str(cnn((8, 8), 10, params(), dropout_layer(0.5, 1)).get_config()))
+    assert len(seeds) == len(set(seeds)) == 5
+
+
+def test_images_that_a_network_cannot_take_are_one_line(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "dense", NETWORKS["cnn"]._replace(threads=1))
+    with pytest.raises(UserError, match=r"^params.yaml: network: dense cannot be made for images of 3 x 3: "):
+        build_model(blank(3, 3), params())
+    assert build_model(blank(LEAST_SIZE["cnn"], LEAST_SIZE["cnn"]), params()).built
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "hidden_units", "batch"),
+    [
+        (dense, (28, 28), 100, 4096),
+        (dense, (28, 28), 10_000, 4096),
+        (dense, (8, 8), 100, 4096),
+        (dense, (512, 512, 3), 100, 32),
+        (cnn, (28, 28), 100, 1024),
+        (cnn, (64, 64, 3), 100, 256),
+    ],
+)
+def test_images_a_step_follow_from_the_widest_layer(network, shape, hidden_units, batch):
+    assert evaluation_batch(network(shape, 10, params(hidden_units=hidden_units))) == batch
+
+
+def test_a_network_inside_another_one_counts():
+    inner = keras.Sequential([keras.Input((1000,)), keras.layers.Dense(20_000), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((1000,)), inner])
+    assert evaluation_batch(model) == 2048
+    assert evaluation_batch(keras.Sequential([keras.Input((10**8,)), keras.layers.Flatten()])) == 1
+    assert evaluation_batch(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])) == MOST_IMAGES
+
+
+def test_layers_without_seed_and_name_are_the_same_each_time(monkeypatch):
+    def plain(shape, classes, params, optional_layer=None) -> keras.Model:
+        pixels = keras.Input(shape, dtype="uint8")
+        hidden = keras.layers.Dense(3)(keras.layers.Flatten()(pixels))
+        return keras.Model(pixels, keras.layers.Dense(classes)(keras.layers.Dropout(0.5)(hidden)))
+
+    monkeypatch.setitem(NETWORKS, "dense", NETWORKS["dense"]._replace(build=plain))
+    first, again, other = (build_model(blank(4, 4), params(seed=seed)) for seed in (1, 1, 2))
+    assert json.dumps(first.get_config()) == json.dumps(again.get_config())
+    for one, same, different in zip(first.variables, again.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(same))
+        assert one.shape in ((2,), (3,)) or not np.array_equal(np.asarray(one), np.asarray(different))
+
+
+def test_a_process_computes_with_one_number_of_threads():
+    keras.ops.zeros(1)  # or none would be fixed yet
+    use_threads(1)
+    with pytest.raises(ProjectError, match="this process computes with 1 threads, and cannot with 2"):
+        use_threads(2)
+    assert threads() == 1
+
+
+@pytest.fixture(scope="module")
+def convolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All stages run with it, on the digits."""
+    folder = tmp_path_factory.mktemp("cnn") / "convolved"
+    made(folder, CNN)
+    return folder
+
+
+@pytest.mark.process
+def test_all_stages_run_with_convolutions_and_are_the_same_the_next_time(convolved: Path):
+    before = outputs_in(convolved)
+    run_code(convolved, STAGES)  # with every epoch read back
+    assert outputs_in(convolved) == before
+    shutil.rmtree(convolved / "models/.epochs")
+    run_code(convolved, STAGES)
+    assert outputs_in(convolved) == before
+    evaluation, train = (
+        json.loads((convolved / f"metrics/{name}.json").read_text()) for name in ("evaluation", "train")
+    )
+    assert evaluation["validation"]["loss"] == train["val_loss"]  # in the same steps, so to the bit
+    assert evaluation["model"]["parameters"] == 320 + 18_496 + 2 * 2 * 64 * 100 + 100 + 1_010
+    products = 8 * 8 * 9 * 32 + 4 * 4 * 9 * 32 * 64 + 2 * 2 * 64 * 100 + 100 * 10
+    assert 2 * products < evaluation["model"]["operations"] < 2.1 * products
+    card = (convolved / "models/CARD.md").read_text(encoding="utf-8")
+    assert "two convolutions (32 and 64 filters, 3 x 3)" in card
+    assert f"{evaluation['model']['operations']:,} floating-point operations" in card
+    assert "A network without convolutions" not in card
+
+
+@pytest.mark.process
+def test_the_threads_of_the_machine_decide_nothing(convolved: Path, tmp_path: Path):
+    surroundings = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "3", "TF_NUM_INTEROP_THREADS": "5"}
+    assert made(tmp_path / "other", CNN, **surroundings) == outputs_in(convolved)
+
+
+@needs_emulator
+@pytest.mark.acceptance
+@pytest.mark.parametrize("cpu", ["Haswell", "EPYC"])
+def test_convolutions_have_the_same_bytes_on_another_processor(convolved: Path, tmp_path: Path, cpu: str):
+    assert made(tmp_path / "there", CNN, cpu=cpu) == outputs_in(convolved)
+
+
+FIT = (
+    "from stages.data.datasets import digits, fashion_mnist\n"
+    "from tests.support.fit import assert_equals_fit\n"
+    "from tests.support.workspace import head, params\n"
+)
+
+
+@pytest.mark.process
+def test_the_loop_equals_fit_with_convolutions(tmp_path: Path):
+    falling = "params(network='cnn', lr_patience=1, lr_factor=0.3, patience=None, min_delta=10)"
+    run_code(
+        tmp_path, f"{FIT}data = digits(); assert_equals_fit(head(data.train, 330), data.test, {falling}, epochs=3)"
+    )
+
+
+@pytest.mark.acceptance
+def test_the_loop_equals_fit_with_convolutions_on_all_images(real_data, tmp_path: Path):
+    shutil.copytree(ROOT / "data", tmp_path / "data", ignore=shutil.ignore_patterns("prepared", "examples"))
+    run_code(tmp_path, f"{FIT}data = fashion_mnist(); assert_equals_fit(data.train, data.test, params(network='cnn'))")
+
+
+DOCS = ROOT / "docs/networks.md"
+
+
+def insert(path: Path, before: str, text: str) -> None:
+    whole = path.read_text(encoding="utf-8")
+    assert whole.count(before) == 1
+    path.write_text(whole.replace(before, f"{text}{before}"), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the network of the docs, all stages run with it."""
+    folder = tmp_path_factory.mktemp("own") / "project"
+    (function,) = re.findall(r"(?s)```python\n(.+?)```", DOCS.read_text(encoding="utf-8"))
+    for each in ("stages", "data"):
+        shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__", "prepared", "raw"))
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    insert(folder / "stages/training/networks.py", "class Network(NamedTuple):", f"{function}\n\n")
+    insert(folder / "stages/training/networks.py", '    "cnn": Network(', '    "mine": Network(mine, threads=2),\n')
+    insert(folder / "stages/base/params.py", '"cnn"]\n', '"mine", ')
+    write_params(folder, dataset="digits", network="mine", epochs=3, learning_rate=0.01)
+    run_own(folder, STAGES)
+    return folder
+
+
+def run_own(folder: Path, code: str) -> None:
+    done = python("-c", AS_PROGRAM + code, folder=folder, PYTHONPATH=f"{folder}:{ROOT}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.process
+def test_a_network_of_ones_own_takes_ten_lines(own: Path):
+    (function,) = re.findall(r"(?s)```python\n(.+?)```", DOCS.read_text(encoding="utf-8"))
+    body = [line for line in function.splitlines() if not re.match(r'def |    """', line)]
+    assert len(body) <= 10
+    layers = kinds(keras.models.load_model(own / "models/best-model.keras"))
+    assert layers.count("BatchNormalization") >= 2
+    assert layers.count("Dropout") >= 2
+    evaluation = json.loads((own / "metrics/evaluation.json").read_text())
+    assert evaluation["test"]["accuracy"] > 0.5
+    card = (own / "models/CARD.md").read_text(encoding="utf-8")
+    assert "the network `mine` of `stages/training/networks.py`" in card
+
+
+@pytest.mark.process
+def test_it_goes_on_where_it_was_with_the_bytes_of_a_run_from_nothing(own: Path, tmp_path: Path):
+    expected = outputs_in(own)
+    again = tmp_path / "project"
+    shutil.copytree(own, again)
+    shutil.rmtree(again / "models/.epochs")
+    write_params(again, dataset="digits", network="mine", epochs=1, learning_rate=0.01)
+    run_own(again, STAGES)
+    assert outputs_in(again) != expected
+    write_params(again, dataset="digits", network="mine", epochs=3, learning_rate=0.01)
+    run_own(again, STAGES)
+    assert outputs_in(again) == expected
+    assert len(list((again / "models/.epochs").glob("*/0*"))) == 3  # the first was read back
+
+
+@pytest.mark.process
+def test_the_loop_equals_fit_with_it(own: Path):
+    """Also what BatchNormalization keeps beside its weights, and the counters of both Dropout layers."""
+    run_own(own, f"{FIT}data = digits(); assert_equals_fit(head(data.train, 330), data.test, params(network='mine'))")
+
+
+@pytest.mark.process
+def test_it_predicts(own: Path):
+    from PIL import Image
+
+    test = load_images(own / "data/prepared/test.npz")
+    Image.fromarray(test.images[0]).save(own / "digit.png")
+    done = python("-m", "stages.commands.predict", "digit.png", folder=own, PYTHONPATH=str(own))
+    row = (own / "plots/predictions.csv").read_text(encoding="utf-8").splitlines()[1].split(",")
+    assert done.stdout.splitlines()[1].split()[:3] == ["digit.png", row[1], f"{float(row[2]):.3f}"], done.stderr
+
+
+@needs_onnx
+@pytest.mark.process
+def test_it_is_exported(own: Path):
+    done = python("-m", "stages.commands.export", folder=own, PYTHONPATH=str(own))
+    assert "0 get another class" in done.stdout, done.stderr
