@@ -99,10 +99,13 @@ def read_by_methods() -> dict[str, set[str]]:
     return found | {"used": set(Params.model_fields)}
 
 
+READERS = ("data/datasets.py", "training/model.py", "training/networks.py")
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_exactly_the_parameters_that_it_reads(stage: str):
-    # the data sets are the one place below the stages that reads them: each has its own
-    files = imported_files(ROOT / f"stages/{stage}.py") & {ROOT / "stages/data/datasets.py"}
+    # the places below the stages that read them: each data set, each network has its own
+    files = imported_files(ROOT / f"stages/{stage}.py") & {ROOT / "stages" / name for name in READERS}
     read = set()
     for file in (ROOT / f"stages/{stage}.py", *files):
         read |= attributes(ast.parse(file.read_text(encoding="utf-8")), "params")
@@ -114,11 +117,11 @@ def test_a_stage_declares_exactly_the_parameters_that_it_reads(stage: str):
         assert read == declared_params(stage)
 
 
-def test_parameters_are_handed_on_whole_to_the_data_sets_alone():
+def test_parameters_are_handed_on_whole_to_the_data_sets_and_networks_alone():
     """Or the test above would not see who reads what."""
     files = set().union(*(imported_files(ROOT / f"stages/{stage}.py") for stage in STAGES))
     takers = {file.name for file in files if re.search(r"\bparams: \w*Params\b", file.read_text(encoding="utf-8"))}
-    assert takers == {"datasets.py", "params.py"}
+    assert takers == {"params.py", *(Path(name).name for name in READERS)}
 
 
 def test_every_parameter_is_read_by_a_stage():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import prepare, train
+from stages import evaluate, plot, prepare, train
 from stages.base.params import OF_A_FOLDER, Params
 from stages.data.images import load_images
 from stages.evaluation.saved_models import loss_and_accuracy
@@ -75,6 +75,20 @@ def test_each_parameter_makes_a_difference(workspace, name, value, others):
 
 def test_every_parameter_of_prepare_and_train_is_in_that_table():
     assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset", "network", *OF_A_FOLDER}
+
+
+def test_a_learning_rate_that_falls_is_told_and_written_down(workspace, capsys):
+    usual = {"epochs": 4, "monitor": "loss", "min_delta": 10.0, "patience": None, "learning_rate": 0.01}
+    run_stages(workspace, prepare, train, evaluate, plot, **usual)
+    assert "learning_rate" not in history()
+    run_stages(workspace, train, evaluate, plot, **usual, lr_patience=1, lr_factor=0.1)
+    assert history()["learning_rate"] == [0.01, 0.01, 0.001, 0.0001]
+    printed = capsys.readouterr().out
+    assert "  learning rate 0.01 -> 0.001\n" in printed
+    assert "epochs 1-2 read back (computed before, in models/.epochs), 3-4 computed" in printed
+    run_stages(workspace, train, **usual)  # both have records of their own, and no one has damaged any
+    assert "epochs 1-4 read back" in (ended := capsys.readouterr()).out
+    assert "damaged" not in ended.err
 
 
 def test_the_order_of_the_images_is_the_seeds(workspace, monkeypatch):

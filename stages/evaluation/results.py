@@ -41,10 +41,10 @@ class Size(Written):
 class Evaluation(Written):
     """metrics/evaluation.json: of the kept model, all with dropout off."""
 
-    model: Size
     training: Measured
     validation: Measured
     test: MeasuredOnTest
+    model: Size
 
     @property
     def gap(self) -> float:

@@ -81,8 +81,9 @@ keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 tf.config.experimental.enable_op_determinism()
 # Else TensorFlow makes a / sqrt(b), as in RMSprop, a times the processor's own approximation of 1 / sqrt(b), in which
-# Intel and AMD differ. It costs no time.
-tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+# Intel and AMD differ; and a / n, where n is known beforehand, a times the rounded 1 / n, as `fit` does not: there
+# BatchNormalization would differ in a last batch of another size. It costs no time.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False, "constant_folding": False})
 tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
 
 

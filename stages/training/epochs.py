@@ -86,7 +86,6 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
     def run_epoch(epoch: int) -> Logs:
         sums = train_epoch(*batches(epoch)).numpy()
-        # Not in the graph, which would multiply by the rounded reciprocal.
         loss, accuracy = sums / np.float32(len(train.labels))
         model.reset_metrics()
         validate()

@@ -26,7 +26,7 @@ def dropout_layer(rate: float, seed: int) -> keras.layers.Layer | None:
     In training it zeroes a share `rate` of the outputs and scales the kept ones by 1/(1 - rate); in
     evaluation and prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
     """
-    # Without a name, or one of a network's own would get the same from Keras. `build_model` makes it the first: dropout.
+    # Without a name, or one of a network's own would get the same from Keras. It is `build_model`'s first: "dropout".
     return keras.layers.Dropout(rate, seed=layer_seed(seed, "dropout")) if rate else None
 
 

@@ -42,6 +42,15 @@ def test_curves_of_a_run_that_was_not_stopped_mark_no_stop():
     assert figure.get_suptitle().endswith("ran all 3 epochs")
 
 
+def test_curves_mark_where_the_learning_rate_falls():
+    rates = {"learning_rate": np.array([0.1, 0.05, 0.05])}
+    figure = curves(HISTORY | rates, trained(best_epoch=3))
+    assert vertical_lines(figure.axes[0]) == [3, 1.5]
+    assert "learning rate falls" in [text.get_text() for text in figure.legends[0].get_texts()]
+    same = curves(HISTORY | {"learning_rate": np.full(3, 0.1)}, trained(best_epoch=3))
+    assert vertical_lines(same.axes[0]) == [3]
+
+
 def test_curves_of_one_epoch_have_one_tick():
     figure = curves({metric: values[:1] for metric, values in HISTORY.items()}, trained(epochs=1))
     assert figure.get_suptitle().endswith("; ran its only epoch")

@@ -91,6 +91,14 @@ def test_a_quotient_by_a_root_is_the_one_that_every_processor_computes():
     np.testing.assert_array_equal(quotient.numpy(), a / np.sqrt(b))  # both rounded as IEEE 754 demands
 
 
+def test_a_quotient_by_a_number_known_beforehand_is_a_quotient():
+    from stages.training.backend import tf
+
+    a = np.random.default_rng(0).uniform(1, 2, 1000).astype(np.float32)
+    quotient = tf.function(lambda a: a / 10.0, jit_compile=False)(tf.constant(a))
+    np.testing.assert_array_equal(quotient.numpy(), a / np.float32(10))
+
+
 def test_checking_preparing_and_plotting_never_import_tensorflow():
     backend = ROOT / "stages/training/backend.py"
     for stage, imports in {"check": False, "prepare": False, "train": True, "evaluate": True, "plot": False}.items():

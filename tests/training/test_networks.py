@@ -192,7 +192,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     insert(folder / "stages/training/networks.py", "class Network(NamedTuple):", f"{function}\n\n")
     insert(folder / "stages/training/networks.py", '    "cnn": Network(', '    "mine": Network(mine, threads=2),\n')
     insert(folder / "stages/base/params.py", '"cnn"]\n', '"mine", ')
-    write_params(folder, dataset="digits", network="mine", epochs=3, learning_rate=0.01)
+    write_params(folder, dataset="digits", network="mine", epochs=8, learning_rate=0.01)
     run_own(folder, STAGES)
     return folder
 
@@ -225,10 +225,10 @@ def test_it_goes_on_where_it_was_with_the_bytes_of_a_run_from_nothing(own: Path,
     write_params(again, dataset="digits", network="mine", epochs=1, learning_rate=0.01)
     run_own(again, STAGES)
     assert outputs_in(again) != expected
-    write_params(again, dataset="digits", network="mine", epochs=3, learning_rate=0.01)
+    write_params(again, dataset="digits", network="mine", epochs=8, learning_rate=0.01)
     run_own(again, STAGES)
     assert outputs_in(again) == expected
-    assert len(list((again / "models/.epochs").glob("*/0*"))) == 3  # the first was read back
+    assert len(list((again / "models/.epochs").glob("*/0*"))) == 8  # the first was read back
 
 
 @pytest.mark.process
