@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from stages.base.params import read_params
+from stages.data.datasets import head
 from stages.data.images import load_images
 from stages.training.store import StoredEpochs
 
@@ -20,9 +21,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default="data/prepared", help="(default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
+    parser.add_argument("--network", help="(default: that of params.yaml)")
+    parser.add_argument("--images", type=int, help="the first so many of training and a quarter of them (default: all)")
     arguments = parser.parse_args()
     params = read_params()
+    if arguments.network:
+        params = params.model_copy(update={"network": arguments.network})
     train, val = load_images(arguments.data / "train.npz"), load_images(arguments.data / "val.npz")
+    if arguments.images:
+        train, val = head(train, arguments.images), head(val, arguments.images // 4)
 
     from stages.training.backend import keras
     from stages.training.callbacks import checkpoint

@@ -19,6 +19,10 @@ MAKE_NOTHING = "make, nothing to do"
 PATIENCE = "dvc exp run -S patience=2"
 DROPOUT = "dvc exp run -S dropout=0.5"
 UNLIMITED = "epochs without the limit to AVX2"
+CNN = "epochs of cnn"
+CNN_UNLIMITED = "epochs of cnn without the limit"
+PLAIN_CNN = "plain script of cnn"
+CNN_FLOOR = "cnn"  # of the measurements of its floor, the first word
 
 REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
@@ -43,6 +47,7 @@ class Settings:
     epochs: int
     factors: tuple[int, ...]  # the images so many times over; the first is 1
     params: dict[str, object]  # what differs from the committed params.yaml
+    cnn_images: int  # for training it, and a quarter of them for validation
 
 
 @dataclass
@@ -130,8 +135,18 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     printed = json.loads(run("floor of an epoch", sys.executable, "-m", "benchmarks.floor").lines[-1][1])
     for name, seconds in printed.items():
         samples.floor[name].append(seconds)
+    convolutions = ("--network", "cnn", "--images", str(settings.cnn_images))
+    few = ("--epochs", str(min(FACTORS_EPOCHS, settings.epochs)))
+    epochs(PLAIN_CNN, "benchmarks.notes", "--seed", "0", "--no-early-stopping", *convolutions, *few)
+    epochs(CNN, "benchmarks.loop", *convolutions, *few)
+    printed = json.loads(
+        run("floor of an epoch of cnn", sys.executable, "-m", "benchmarks.floor", *convolutions).lines[-1][1]
+    )
+    for name, seconds in printed.items():
+        samples.floor[f"{CNN_FLOOR} {name}"].append(seconds)
     for part, modules in IMPORTS.items():
         run(imports(part), sys.executable, "-c", f"import {modules}")
 
     lift_limit(workspace.folder)
     epochs(UNLIMITED, "benchmarks.loop", "--epochs", number)
+    epochs(CNN_UNLIMITED, "benchmarks.loop", *convolutions, *few)

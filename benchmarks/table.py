@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.rounds import (
+    CNN,
+    CNN_FLOOR,
+    CNN_UNLIMITED,
     DROPOUT,
     IMPORTS,
     MAKE_NOTHING,
     PATIENCE,
     PLAIN,
+    PLAIN_CNN,
     REPRO,
     REPRO_NOTHING,
     TRAIN,
@@ -58,8 +62,9 @@ def row(
     }
 
 
-def rows(samples: Samples, factors: Sequence[int]) -> list[dict[str, Any]]:
+def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dict[str, Any]]:
     """Every row of the table."""
+    of_cnn = "an epoch of cnn, with validation"
     once, most, times = growth(1), growth(factors[-1]), f"{factors[-1]}x"
     seconds, peak = samples.seconds, {name: [each / MB for each in values] for name, values in samples.peak.items()}
     # What patience=2 runs is what it must import; `dvc` is among the spans as what comes before the stages.
@@ -87,6 +92,11 @@ def rows(samples: Samples, factors: Sequence[int]) -> list[dict[str, Any]]:
         row("an epoch with validation", "s", samples.epoch[once], samples.floor["epoch"], "its floor"),
         row("an epoch with validation", "s", samples.epoch[once], samples.epoch[UNLIMITED],
             "without the limit to AVX2"),
+        row(of_cnn, "s", samples.epoch[CNN], samples.epoch[PLAIN_CNN], PLAIN_CNN,
+            ratio_at_most=1.15 if has_avx512 else 1),  # there it may take longer by what the limit costs
+        row(of_cnn, "s", samples.epoch[CNN], samples.floor[f"{CNN_FLOOR} epoch"], "its floor"),
+        row(of_cnn, "s", samples.epoch[CNN], samples.epoch[CNN_UNLIMITED], "without the limit to AVX2"),
+        row(f"peak memory: {CNN}", "MB", peak[CNN], peak[PLAIN_CNN], PLAIN_CNN),
         row(f"an epoch on {times} the images", "s", samples.epoch[most], proportional, f"{times} an epoch",
             ratio_at_most=1.1),
         memory(TRAIN, ratio_at_most=0.55),
@@ -133,7 +143,8 @@ def results(samples: Samples, settings: Settings, quick: bool, machine: dict[str
         "runs": settings.runs,
         "epochs": settings.epochs,
         "machine": machine,
-        "rows": rows(samples, settings.factors),
+        "rows": rows(samples, settings.factors, machine["class of processor"] == "x86_64_v4"),
+        "cnn_images": settings.cnn_images,
         "floor": {
             "products": floor["epoch"] - floor["adam"],
             "adam": floor["adam"],

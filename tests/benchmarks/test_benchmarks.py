@@ -10,11 +10,14 @@ import pytest
 from benchmarks.measure import Measured, measure
 from benchmarks.page import number, page, ratio
 from benchmarks.rounds import (
+    CNN,
+    CNN_UNLIMITED,
     DROPOUT,
     IMPORTS,
     MAKE_NOTHING,
     PATIENCE,
     PLAIN,
+    PLAIN_CNN,
     REPRO,
     REPRO_NOTHING,
     TRAIN,
@@ -44,16 +47,19 @@ def samples() -> Samples:
         samples.epoch[growth(factor)] = samples.first_epoch[growth(factor)] = [0.5 * factor] * 3
         samples.peak[growth(factor)] = [(400 + 60 * factor) * 1e6] * 3
         samples.data[growth(factor)] = {"images": 60_000 * factor, "data_bytes": 50_000_000 * factor}
-    samples.epoch[UNLIMITED] = [0.4] * 3
+    samples.epoch[UNLIMITED] = samples.epoch[CNN_UNLIMITED] = [0.4] * 3
+    samples.epoch[CNN], samples.epoch[PLAIN_CNN] = [1.1] * 3, [1.0] * 3
+    samples.peak[CNN] = samples.peak[PLAIN_CNN] = [1e9] * 3
     samples.epoch[PLAIN] = samples.first_epoch[PLAIN] = [2.0] * 3
-    samples.floor |= {"adam": [0.1] * 3, "epoch": [0.2] * 3}
+    samples.floor |= {"adam": [0.1] * 3, "epoch": [0.2] * 3, "cnn epoch": [0.55] * 3}
     for name in (REPRO, DROPOUT, PATIENCE):
         samples.spans[name] |= {"dvc": [1.0] * 3, "train": [2.0] * 3}
     return samples
 
 
-def measured(samples: Samples, quick: bool = False) -> dict:
-    return results(samples, Settings(3, 10, (1, 8), {}), quick, {"processor": "abacus"})
+def measured(samples: Samples, quick: bool = False, of: str = "x86_64_v3") -> dict:
+    machine = {"processor": "abacus", "class of processor": of}
+    return results(samples, Settings(3, 10, (1, 8), {}, 8000), quick, machine)
 
 
 def rows(of: dict) -> dict[tuple[str, str | None], dict]:
@@ -71,6 +77,14 @@ def test_a_ratio_is_of_the_medians_and_held_against_its_target(samples: Samples)
     assert found[MAKE_NOTHING, None]["reached"] is False
     assert found[f"peak memory: {TRAIN}", PLAIN]["ratio"] == 0.5
     assert found[DROPOUT, PLAIN]["target"] is None
+
+
+@pytest.mark.parametrize(("of", "reached"), [("x86_64_v3", False), ("x86_64_v4", True)])
+def test_with_convolutions_the_limit_may_cost_something_where_there_is_avx512(samples: Samples, of: str, reached: bool):
+    found = rows(measured(samples, of=of))
+    row = found["an epoch of cnn, with validation", PLAIN_CNN]
+    assert (row["ratio"], row["reached"]) == (1.1, reached)
+    assert found["an epoch of cnn, with validation", "its floor"]["ratio"] == pytest.approx(2)
 
 
 def test_imports_count_for_the_stages_that_ran(samples: Samples):
