@@ -73,6 +73,10 @@ def become_dvc(*words: str) -> NoReturn:
 def main() -> None:
     """params.yaml, the data -> every output."""
     targets = sys.argv[1:]
+    if "EPOCHS_CAP_GB" in os.environ:  # else the import is saved
+        from stages.training.store import cap
+
+        cap()  # if it is wrong, before DVC deletes anything
     only_one()
     try:
         fetch.main()

@@ -29,7 +29,7 @@ from stages.base.yaml_files import checked, read_value
 from stages.commands.mend import forget_false_runs
 from stages.experiments.records import committed_params, is_current, succeeded
 from stages.experiments.runner import FAILED, FOLDER, Outcome, Runner
-from stages.training.store import STORE
+from stages.training.store import STORE, cap
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
@@ -85,6 +85,7 @@ def main() -> None:
     options = arguments()
     values = varied(options.set_param, options.seeds)
     settings = grid(committed_params(), values)
+    cap()  # if it is wrong, before anything runs
     FOLDER.mkdir(parents=True, exist_ok=True)
     lock = FileLock(FOLDER / "lock")
     acquire(lock, "another sweep still runs: waiting for it to end")

@@ -109,8 +109,9 @@ def assert_survives(clone: Clone, expected: dict[str, bytes], moments: dict[str,
     assert results(clone) == expected
 
 
-def test_two_kills_end_at_the_bytes_of_an_undisturbed_run(tmp_path: Path):
-    params = {"dataset": "digits", "limit": 500, "epochs": 4, "patience": None}
+@pytest.mark.parametrize("network", ["dense", pytest.param("cnn", marks=pytest.mark.acceptance)])
+def test_two_kills_end_at_the_bytes_of_an_undisturbed_run(tmp_path: Path, network: str):
+    params = {"dataset": "digits", "limit": 500, "network": network, "epochs": 4, "patience": None}
     undisturbed = new_clone(tmp_path / "undisturbed", **params)
     undisturbed.dvc("repro")
     killed = new_clone(tmp_path / "killed", **params)
