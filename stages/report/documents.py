@@ -16,7 +16,11 @@ from stages.report.galleries import image_png, shades, surest_mistakes
 from stages.report.pages import TEMPLATES, Picture, picture, render
 from stages.training.result import TrainingResult
 
-NONE = {"limit": "none: all images", "patience": "none: no early stopping"}  # what an empty value means
+NONE = {
+    "limit": "none: all images",
+    "lr_patience": "none: it stays",
+    "patience": "none: no early stopping",
+}  # what an empty value means
 
 
 class Run(NamedTuple):

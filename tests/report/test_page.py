@@ -78,9 +78,10 @@ def test_the_page_has_every_parameter_that_counts_with_its_value(real, complete)
     params = {name: value for name, value in params.items() if name not in OF_A_FOLDER}
     shown = dict(rows(real, "Parameters (params.yaml)"))
     assert list(shown) == list(params)
-    assert shown.pop("limit") == "none: all images"
+    empty = {name: shown.pop(name) for name, value in params.items() if value is None}
+    assert empty == {"limit": "none: all images", "lr_patience": "none: it stays"}
     assert {name: yaml.safe_load(value) for name, value in shown.items()} == {
-        name: value for name, value in params.items() if name != "limit"
+        name: value for name, value in params.items() if name not in empty
     }
 
 

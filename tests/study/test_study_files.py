@@ -23,7 +23,7 @@ PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))
         ("of: stopped", "of: stoped", "'Early stopping runs fewer epochs' is of a training that is not there: stoped"),
         ("value: epochs", "value: epoch", "claims.8.value: must be "),
         ("claims:", "claims: []\nx:", "claims: "),
-        ("patience: null", "patience: 1", "trainings: must have one without early stopping"),
+        (" patience: null", " patience: 1", "trainings: must have one without early stopping"),
         (
             "Early stopping runs fewer epochs",
             "Adam does better than RMSprop (20 epochs)",
@@ -39,7 +39,7 @@ def test_a_wrong_design_is_refused(tmp_path, monkeypatch, old, new, line):
     (tmp_path / "study").mkdir()
     text = (ROOT / "study/trainings.yaml").read_text(encoding="utf-8")
     (tmp_path / "study/trainings.yaml").write_text(
-        text.replace(old, new, 1 if old != "patience: null" else -1), encoding="utf-8"
+        text.replace(old, new, 1 if old != " patience: null" else -1), encoding="utf-8"
     )
     with pytest.raises(UserError) as error:
         read_design()
