@@ -18,24 +18,12 @@ from sklearn.model_selection import train_test_split
 from stages.data.datasets import fashion_mnist  # in the place of load_data(): the same files, checked
 
 
-def model_fn(a_layer: keras.layers.Layer | None = None) -> keras.Sequential:
-    """The notes' model function."""
+def model_fn(a_layer: keras.layers.Layer | None = None, filters: tuple[int, ...] = ()) -> keras.Sequential:
+    """The notes' model function; with `filters`, their next chapter's, with a convolution and a pooling for each."""
     model = keras.Sequential()
-    model.add(keras.layers.Input(shape=(28, 28)))
-    model.add(keras.layers.Flatten())
-    model.add(keras.layers.Dense(100, activation="relu"))
-    if a_layer:
-        model.add(a_layer)
-    model.add(keras.layers.Dense(10, activation="softmax"))
-    return model
-
-
-def cnn_model_fn(a_layer: keras.layers.Layer | None = None) -> keras.Sequential:
-    """The next chapter's, as its readers write it."""
-    model = keras.Sequential()
-    model.add(keras.layers.Input(shape=(28, 28, 1)))
-    for filters in (32, 64):
-        model.add(keras.layers.Conv2D(filters, kernel_size=3, activation="relu", padding="same"))
+    model.add(keras.layers.Input(shape=(28, 28, 1) if filters else (28, 28)))
+    for count in filters:
+        model.add(keras.layers.Conv2D(count, kernel_size=3, activation="relu", padding="same"))
         model.add(keras.layers.MaxPooling2D(2))
     model.add(keras.layers.Flatten())
     model.add(keras.layers.Dense(100, activation="relu"))
@@ -69,7 +57,7 @@ def main() -> None:
         train_scaled, val_scaled, test_input = (
             each.reshape(-1, 28, 28, 1) for each in (train_scaled, val_scaled, test_input)
         )
-    model = (cnn_model_fn if arguments.network == "cnn" else model_fn)(keras.layers.Dropout(0.3))
+    model = model_fn(keras.layers.Dropout(0.3), filters=(32, 64) if arguments.network == "cnn" else ())
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as folder:
         checkpoint_cb = keras.callbacks.ModelCheckpoint(Path(folder) / "best-model.keras", save_best_only=True)

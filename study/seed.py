@@ -11,7 +11,7 @@ from stages.base.process import note_who_waits
 from stages.data.images import load_images
 from stages.evaluation.saved_models import loss_and_accuracy
 from stages.training.backend import gpus
-from stages.training.callbacks import StopIfUnwanted, early_stopping
+from stages.training.callbacks import StopIfUnwanted, early_stopping, lower_learning_rate
 from stages.training.epochs import run_epochs
 from stages.training.model import compiled_model
 from stages.training.result import best_epoch
@@ -49,8 +49,10 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         model = compiled_model(train, params.model_copy(update={"seed": seed}))
         epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=seed)
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
+        lowering = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
+        callbacks = [each for each in (StopIfUnwanted(), lowering, stopping) if each]
         with epochs:
-            history = run_epochs(model, epochs, params.epochs, [StopIfUnwanted(), *([stopping] if stopping else [])])
+            history = run_epochs(model, epochs, params.epochs, callbacks)
         count = len(history["loss"])
         restored = stopping is not None and params.restore_best_weights
         kept = stopping.best_epoch + 1 if restored else count

@@ -1,10 +1,10 @@
-"""What each patience would have given, beside what a separate training gave."""
+"""What a training of the study does, and what each patience would have given, beside a separate training."""
 
 import pytest
 
 from stages import prepare, train
-from study.seed import with_patience
-from tests.support.workspace import history, read_json, run_stages
+from study.seed import train_all, with_patience
+from tests.support.workspace import history, params, read_json, run_stages
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,13 @@ def test_separate_trainings_give_the_same(workspace, monitor):
         assert metrics["val_loss"] == recorded["val_loss"][kept - 1]
         found.add(epochs)
     assert len(found) > 1  # patience mattered
+
+
+def test_a_learning_rate_falls_in_the_study_as_in_a_run(workspace):
+    run_stages(workspace, prepare, limit=200)
+    usual = params(hidden_units=8, epochs=3, patience=None, min_delta=10, seed=1)  # no change is as large as min_delta
+    falling = usual.model_copy(update={"lr_patience": 1, "lr_factor": 0.1})
+    rows = train_all({"usual": usual, "falling": falling}, seed=1)
+    assert rows.computed == 4  # they part after the second epoch
+    last = {name: metrics for name, _, epoch, *metrics in rows.history if epoch == 3}
+    assert last["usual"] != last["falling"]
