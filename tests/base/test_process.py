@@ -70,7 +70,7 @@ def test_under_dvc_ctrl_c_says_what_is_gone_and_both_ways_on(workspace, stage: s
     assert (done.returncode, done.stderr) == (130, f"stopped by Ctrl-C; {left}; {back}\n")
 
 
-@pytest.mark.parametrize("module", ["stages.train", "study.trainings", "benchmarks"])
+@pytest.mark.parametrize("module", ["stages.train", "study.notes.trainings", "benchmarks"])
 def test_a_python_without_the_packages_says_which_one_it_is_and_what_to_type(workspace, module: str):
     done = python("-S", "-m", module, folder=workspace)
     line = (
@@ -81,7 +81,7 @@ def test_a_python_without_the_packages_says_which_one_it_is_and_what_to_type(wor
 
 
 @pytest.mark.parametrize("file", [
-    "stages/train.py", "stages/commands/predict.py", "study/trainings.py", "benchmarks/loop.py",
+    "stages/train.py", "stages/commands/predict.py", "study/notes/trainings.py", "benchmarks/loop.py",
     "benchmarks/__main__.py",
 ])  # fmt: skip
 def test_a_file_run_as_such_says_how_to_run_it(file: str):

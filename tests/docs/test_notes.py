@@ -74,11 +74,11 @@ def test_every_experiment_would_be_allowed():
 
 
 def test_the_figures_are_those_of_the_study_and_of_the_committed_run():
-    page = (ROOT / "study/README.md").read_text(encoding="utf-8")
+    page = (ROOT / "study/notes/README.md").read_text(encoding="utf-8")
     assert decimals(ENGLISH) <= decimals(page)
     (stopped,) = (
         row["mean"]
-        for row in load_csv(ROOT / "study/results.csv", {"training": str, "value": str, "mean": float})
+        for row in load_csv(ROOT / "study/notes/results.csv", {"training": str, "value": str, "mean": float})
         if (row["training"], row["value"]) == ("stopped", "epochs")
     )
     assert f"{stopped:.1f} of 20 epochs" in ENGLISH

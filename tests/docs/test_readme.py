@@ -14,7 +14,7 @@ from tests.test_architecture import ORDER
 
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")}
 ENGLISH, KOREAN = READMES.values()
-TRAININGS = ROOT / "study/trainings.csv"
+TRAININGS = ROOT / "study/notes/trainings.csv"
 SEEDS = {"training": str, "val_accuracy": float, "test_accuracy": float}
 
 
@@ -84,11 +84,11 @@ def test_what_is_said_of_the_claims_is_in_the_committed_table(name: str):
     numbers = {"count": int, **dict.fromkeys(Spread._fields[1:], float)}
     claims = {
         (row["of"], row["value"]): Spread(*(row[number] for number in numbers))
-        for row in load_csv(ROOT / "study/claims.csv", {"of": str, "value": str, **numbers})
+        for row in load_csv(ROOT / "study/notes/claims.csv", {"of": str, "value": str, **numbers})
     }
-    results = load_csv(ROOT / "study/results.csv", {"training": str, "value": str, "mean": float})
-    start = READMES[name].index("(study/curves.png)")
-    said = READMES[name][start : READMES[name].index("[study/README.md]")]
+    results = load_csv(ROOT / "study/notes/results.csv", {"training": str, "value": str, "mean": float})
+    start = READMES[name].index("(study/notes/curves.png)")
+    said = READMES[name][start : READMES[name].index("[study/notes/README.md]")]
     for claim in (
         ("dropout-11", "gap"), ("dropout-20", "val_loss"), ("dropout-20", "val_accuracy"),
         ("adam-stopped", "val_loss"), ("adam-stopped", "val_accuracy"),

@@ -88,10 +88,10 @@ def test_the_default_parameters_reach_the_accuracy_promised(clone: Clone):
 
 def test_the_trainings_of_the_study_run_by_hand_give_its_rows(clone: Clone):
     """By the commands that its page names."""
-    page = (ROOT / "study/README.md").read_text(encoding="utf-8")
+    page = (ROOT / "study/notes/README.md").read_text(encoding="utf-8")
     commands = re.findall(r"(?m)^    (dvc exp run .+)$", page)
     columns = {"training": str, "seed": int, "epochs": int, "val_loss": float, "test_accuracy": float}
-    committed = [row for row in load_csv(ROOT / "study/trainings.csv", columns) if row["seed"] == 1]
+    committed = [row for row in load_csv(ROOT / "study/notes/trainings.csv", columns) if row["seed"] == 1]
     assert len(commands) == len(committed) == 8
     skip_in_another_environment(clone)
     for command, row in zip(commands, committed, strict=True):

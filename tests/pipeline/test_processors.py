@@ -53,7 +53,7 @@ import os
 from pathlib import Path
 from stages.experiments.comparison_page import page
 from stages.report.style import use_style
-from study import findings, trainings
+from study.notes import findings, trainings
 from tests.support.experiments import COMMITTED, compare_settings, sweep
 
 top = Path.cwd()
@@ -89,7 +89,7 @@ def everything(folder: Path, cpu: str | None = None) -> dict[str, bytes]:
     # in this process all seeds of the study too: QEMU does not see to the children of a process
     run_code(folder, EVERYTHING, cpu=cpu, LOKY_MAX_CPU_COUNT="1")
     return outputs_in(
-        folder, ("comparison.*", "*/data/*.json", "*/data/prepared/*", "*/m*/*", "*/plots/*", "*/study/*")
+        folder, ("comparison.*", "*/data/*.json", "*/data/prepared/*", "*/m*/*", "*/plots/*", "*/study/*/*")
     )
 
 
@@ -97,7 +97,7 @@ def everything(folder: Path, cpu: str | None = None) -> dict[str, bytes]:
 @pytest.mark.acceptance
 def test_everything_has_the_same_bytes(real_data, tmp_path: Path):
     here = everything(tmp_path / "here")
-    assert len(here) == len(RUNS) * 26 + 2 + 10
+    assert len(here) == len(RUNS) * 26 + 2 + 9
     for cpu in ("Haswell", "EPYC"):
         there = everything(tmp_path / cpu, cpu)
         assert there.keys() == here.keys()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.report.style import use_style
-from study.figures import curves, patience
+from study.notes.figures import curves, patience
 
 LOSS = {"adam": np.array([[0.6, 0.4, 0.2], [0.8, 0.4, 0.4]]), "sgd": np.array([[1.0, 0.9, 0.8], [1.0, 0.7, 0.6]])}
 VAL_LOSS = {name: values + 0.1 for name, values in LOSS.items()}

@@ -3,7 +3,8 @@
 import pytest
 
 from stages import prepare, train
-from study.seed import train_all, with_patience
+from study.notes.seed import train_all
+from study.stopping import with_patience
 from tests.support.workspace import history, params, read_json, run_stages
 
 

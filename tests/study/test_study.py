@@ -12,14 +12,14 @@ from stages import evaluate, prepare, train
 from stages.base.errors import UserError
 from stages.base.files import load_csv
 from stages.experiments.significance import spread
-from study import findings, tables
-from study import trainings as study_trainings
-from study.design import read_design
+from study.notes import findings, tables
+from study.notes import trainings as study_trainings
+from study.notes.design import read_design
 from tests.support.small import small_study
 from tests.support.workspace import ROOT, read_json, run_stages
 
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
-OUTS = [Path(next(iter(out))).name for stage in PIPELINE.values() for out in stage["outs"]]
+OUTS = [next(iter(out)) for name, stage in PIPELINE.items() if name.startswith("notes-") for out in stage["outs"]]
 
 pytestmark = pytest.mark.process  # joblib's
 
@@ -45,7 +45,7 @@ def study(made: Path, tmp_path: Path, monkeypatch) -> Path:
 
 
 def rows(table: str, **kinds) -> list[dict]:
-    return load_csv(Path(f"study/{table}.csv"), kinds)
+    return load_csv(Path(f"study/notes/{table}.csv"), kinds)
 
 
 def test_every_training_has_every_seed(study):
@@ -74,7 +74,7 @@ def test_no_epoch_is_computed_twice(study, made, capsys):
     study_trainings.main()
     assert "seed 1 of 2: 0 epochs computed" in capsys.readouterr().out
     for name in ("trainings", "history", "patience"):
-        assert (study / f"study/{name}.csv").read_bytes() == (made / f"study/{name}.csv").read_bytes()
+        assert (study / f"study/notes/{name}.csv").read_bytes() == (made / f"study/notes/{name}.csv").read_bytes()
     once = len(list((study / "models/.epochs").glob("*/[0-9]*")))
     assert once == 2 * (5 + 5 + 5)  # RMSprop, Adam, Adam with dropout; not 2 * 33
 
@@ -115,7 +115,7 @@ def test_the_results_are_means_and_intervals_over_the_seeds(study):
 
 
 def test_the_page_has_every_training_every_claim_and_no_dead_link(study):
-    page = (study / "study/README.md").read_text(encoding="utf-8")
+    page = (study / "study/notes/README.md").read_text(encoding="utf-8")
     design = read_design()
     for training in design.trainings.values():
         assert f"| {training.title} |" in page
@@ -123,7 +123,7 @@ def test_the_page_has_every_training_every_claim_and_no_dead_link(study):
         (line,) = (line for line in page.splitlines() if line.startswith(f"| {claim.claim} |"))
         assert "seeds" in line or "the same with every seed" in line  # two are too few to show anything
     for target in re.findall(r"\]\(([^)]+)\)", page):
-        assert target == "../benchmarks/results.md" or (study / "study" / target).is_file(), target
+        assert target == "../../benchmarks/results.md" or (study / "study/notes" / target).is_file(), target
 
 
 def test_a_claim_is_told_by_its_own_words(study):
@@ -145,20 +145,20 @@ def test_a_claim_is_told_by_its_own_words(study):
 
 
 def test_the_report_gives_the_same_bytes_again(study):
-    before = {name: (study / "study" / name).read_bytes() for name in OUTS}
+    before = {name: (study / name).read_bytes() for name in OUTS}
     findings.main()
-    assert {name: (study / "study" / name).read_bytes() for name in OUTS} == before
+    assert {name: (study / name).read_bytes() for name in OUTS} == before
 
 
 def test_tables_of_another_study_are_refused(study):
     small_study(study, seeds=3)
-    with pytest.raises(UserError, match=r"cannot be used: it is not of the trainings in study/trainings\.yaml"):
+    with pytest.raises(UserError, match=r"cannot be used: it is not of the trainings in study/notes\.yaml"):
         findings.main()
 
 
 def test_a_training_whose_like_is_never_left_to_run_on_is_not_drawn(study):
-    design = yaml.safe_load((study / "study/trainings.yaml").read_text(encoding="utf-8"))
+    design = yaml.safe_load((study / "study/notes.yaml").read_text(encoding="utf-8"))
     design["trainings"]["stopped"]["hidden_units"] = 7
-    (study / "study/trainings.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
+    (study / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
     assert "stopped" not in tables.longest(read_design())
     findings.main()

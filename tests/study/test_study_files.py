@@ -8,7 +8,7 @@ import yaml
 
 from stages.base.errors import UserError
 from stages.base.inputs import md5_of
-from study.design import read_design
+from study.notes.design import read_design
 from tests.support.sources import imported_files, texts_in, undeclared, unneeded
 from tests.support.workspace import ROOT
 
@@ -31,14 +31,14 @@ PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))
         ),
         ("  batch_size: 32", "  batchsize: 32", "batch_size is missing"),
         ("shared:", "shred:", "unknown key 'shred', did you mean seeds?"),
-        ("trainings:", "trainings: 3\nx:", "study/trainings.yaml: "),
+        ("trainings:", "trainings: 3\nx:", "study/notes.yaml: "),
     ],
 )
 def test_a_wrong_design_is_refused(tmp_path, monkeypatch, old, new, line):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study").mkdir()
-    text = (ROOT / "study/trainings.yaml").read_text(encoding="utf-8")
-    (tmp_path / "study/trainings.yaml").write_text(
+    text = (ROOT / "study/notes.yaml").read_text(encoding="utf-8")
+    (tmp_path / "study/notes.yaml").write_text(
         text.replace(old, new, 1 if old != " patience: null" else -1), encoding="utf-8"
     )
     with pytest.raises(UserError) as error:
@@ -53,11 +53,12 @@ def outs(stage: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_depends_on_the_sources_that_it_imports_and_the_files_that_it_names(stage):
-    declared, script = PIPELINE[stage]["deps"], ROOT / f"study/{stage}.py"
+    declared, module = PIPELINE[stage]["deps"], PIPELINE[stage]["cmd"].split()[2]
+    script = ROOT / f"{module.replace('.', '/')}.py"
     assert undeclared(script, declared) == set()
     assert unneeded(script, declared) == set()
     texts = {
-        text for text in texts_in(imported_files(script)) if re.fullmatch(r"(study|benchmarks|metrics)/[\w.]*\w", text)
+        text for text in texts_in(imported_files(script)) if re.fullmatch(r"(study|benchmarks|metrics)/[\w./]*\w", text)
     }
     files = {
         name for name in declared if name.startswith(("study/", "benchmarks/", "metrics/")) and not name.endswith(".py")
@@ -73,13 +74,14 @@ def test_it_has_plain_outs_only_and_git_has_them_all():
         assert not stage.keys() & {"metrics", "plots", "params"}
         assert all(entry[next(iter(entry))] == {"cache": False} for entry in stage["outs"])
     tracked = subprocess.check_output(["git", "ls-files", "study"], cwd=ROOT, text=True).splitlines()
-    assert outs("trainings") | outs("findings") < set(tracked)
-    assert outs("trainings") < set(PIPELINE["findings"]["deps"])
+    assert set().union(*map(outs, PIPELINE)) < set(tracked)
+    assert outs("notes-trainings") < set(PIPELINE["notes-findings"]["deps"])
 
 
-def test_what_the_trainings_share_is_as_in_params_yaml():
+@pytest.mark.parametrize("design", ["notes.yaml"])
+def test_what_the_trainings_share_is_as_in_params_yaml(design: str):
     """Or the commands on the page would run others."""
-    shared = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8"))["shared"]
+    shared = yaml.safe_load((ROOT / "study" / design).read_text(encoding="utf-8"))["shared"]
     assert shared.items() <= yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")).items()
 
 
@@ -88,7 +90,10 @@ def test_the_committed_results_are_of_the_committed_design_and_sources():
     lock = yaml.safe_load((ROOT / "study/dvc.lock").read_text(encoding="utf-8"))["stages"]
     root = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     images = {dep["path"]: dep["md5"] for stage in root.values() for dep in stage["deps"] if ".npz" in dep["path"]}
-    assert {dep["path"]: dep["md5"] for dep in lock["trainings"]["deps"] if "prepared/" in dep["path"]} == images
+    for stage in ("notes-trainings",):
+        used = {dep["path"]: dep["md5"] for dep in lock[stage]["deps"] if "prepared/" in dep["path"]}
+        assert used.items() <= images.items()
+        assert len(used) >= 2
     for stage, entry in lock.items():
         assert entry["cmd"] == PIPELINE[stage]["cmd"]
         for file in entry["deps"] + entry["outs"]:

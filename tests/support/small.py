@@ -60,14 +60,13 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
 
 
 def small_study(folder: Path, **changes) -> None:
-    """The study on the digits, of two seeds and a quarter of the epochs."""
-    (folder / "study").mkdir(exist_ok=True)
-    for name in ("trainings.yaml", "README.md.jinja"):
-        shutil.copy(ROOT / "study" / name, folder / "study")
+    """The study of the notes on the digits, of two seeds and a quarter of the epochs."""
+    (folder / "study/notes").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "study/notes/README.md.jinja", folder / "study/notes")
     (folder / "benchmarks").mkdir(exist_ok=True)
     shutil.copy(ROOT / "benchmarks/results.json", folder / "benchmarks")
-    design = yaml.safe_load((ROOT / "study/trainings.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
+    design = yaml.safe_load((ROOT / "study/notes.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
     for training in design["trainings"].values():
         training["epochs"] = -(-training["epochs"] // 4)
     design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
-    (folder / "study/trainings.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
+    (folder / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")

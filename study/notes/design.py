@@ -1,4 +1,4 @@
-"""study/trainings.yaml, read and checked."""
+"""study/notes.yaml, read and checked."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from stages.base.params import Integer, TrainingParams
 from stages.base.yaml_files import read_yaml
 
-DESIGN = Path("study/trainings.yaml")
+DESIGN = Path("study/notes.yaml")
 
 Value = Literal[
     "gap", "plotted_distance", "epochs", "loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"

@@ -10,17 +10,17 @@ from joblib import Parallel, cpu_count, delayed
 from stages.base.files import save_csv
 from stages.base.inputs import Inputs
 from stages.base.process import outputs, run, stop_if_unwanted
-from study.design import read_design
+from study.notes.design import read_design
 
 
 def main() -> None:
-    """study/trainings.yaml, data/prepared/ -> tables in study/."""
-    inputs = Inputs("trainings", "study/dvc.yaml")
+    """study/notes.yaml, data/prepared/ -> tables in study/notes/."""
+    inputs = Inputs("notes-trainings", "study/dvc.yaml")
     study = read_design()
     trainings = {name: training.params for name, training in study.trainings.items()}
     seeds = range(1, study.seeds + 1)
 
-    from study.seed import HISTORY, PATIENCE, TRAININGS, train_all
+    from study.notes.seed import HISTORY, PATIENCE, TRAININGS, train_all
 
     with outputs(inputs.stop_if_changed) as begin:
         start, rows = time.perf_counter(), []
@@ -35,7 +35,7 @@ def main() -> None:
             )
         for name, columns in (("trainings", TRAININGS), ("history", HISTORY), ("patience", PATIENCE)):
             table = chain.from_iterable(getattr(found, name) for found in rows)
-            save_csv(begin(Path(f"study/{name}.csv")), columns, table)
+            save_csv(begin(Path(f"study/notes/{name}.csv")), columns, table)
     took = timedelta(seconds=round(time.perf_counter() - start))
     computed, read_back = (sum(getattr(found, name) for found in rows) for name in ("computed", "read_back"))
     print(f"{computed} epochs computed, {read_back} read back, {took}, {jobs} processes")

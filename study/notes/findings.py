@@ -11,9 +11,9 @@ from stages.base.process import outputs, run
 from stages.experiments.significance import Comparison, Spread, compare, spread, verdict
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
-from study.design import Claim, Study, Training, read_design
-from study.figures import curves, patience
-from study.tables import Values, load_history, load_values, longest
+from study.notes.design import Claim, Study, Training, read_design
+from study.notes.figures import curves, patience
+from study.notes.tables import Values, load_history, load_values, longest
 
 BENCHMARK, DATA = Path("benchmarks/results.json"), Path("metrics/data.json")
 
@@ -63,7 +63,7 @@ def figures(study: Study, values: Values, history: dict[str, dict[str, np.ndarra
             ends.append((titles[name], names[whole_name], training.params.epochs))
 
     columns = {"training": str, "seed": int, "patience": int, "epochs": int, "val_loss": float}
-    rows = [row for row in load_csv(Path("study/patience.csv"), columns) if row["training"] in whole]
+    rows = [row for row in load_csv(Path("study/notes/patience.csv"), columns) if row["training"] in whole]
     patiences = np.unique([row["patience"] for row in rows])
     kept, run = (
         {
@@ -83,11 +83,11 @@ def seconds_an_epoch() -> tuple[float, str]:
 
 
 def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]) -> str:
-    """study/README.md."""
+    """study/notes/README.md."""
     seconds, machine = seconds_an_epoch()
     data = load_json(DATA, "dataset", "train", "val", "test")
     return render(
-        Path("study/README.md.jinja"),
+        Path("study/notes/README.md.jinja"),
         study=study,
         data=data,
         spreads=spreads,
@@ -100,8 +100,8 @@ def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple
 
 
 def main() -> None:
-    """Tables in study/ -> study/{results,claims}.csv, study/{curves,patience}.png, study/README.md."""
-    inputs = Inputs("findings", "study/dvc.yaml")
+    """Tables in study/notes/ -> study/notes/{results,claims}.csv, {curves,patience}.png, README.md."""
+    inputs = Inputs("notes-findings", "study/dvc.yaml")
     study = read_design()
     history = load_history(study)
     values = load_values(study, history)
@@ -111,18 +111,18 @@ def main() -> None:
     drawn = figures(study, values, history)
     with outputs(inputs.stop_if_changed) as begin:
         save_csv(
-            begin(Path("study/results.csv")),
+            begin(Path("study/notes/results.csv")),
             ["training", "value", *Spread._fields],
             ([name, value, *found] for name, row in spreads.items() for value, found in row.items()),
         )
         save_csv(
-            begin(Path("study/claims.csv")),
+            begin(Path("study/notes/claims.csv")),
             ["of", "beside", "value", *Spread._fields, *Comparison._fields[1:]],
             ([claim.of, claim.beside, claim.value, *found.difference, *found[1:]] for claim, found in claims),
         )
         for figure, name in zip(drawn, ("curves", "patience"), strict=True):
-            save_png(figure, begin(Path(f"study/{name}.png")))
-        begin(Path("study/README.md")).write_text(page(study, spreads, claims), encoding="utf-8")
+            save_png(figure, begin(Path(f"study/notes/{name}.png")))
+        begin(Path("study/notes/README.md")).write_text(page(study, spreads, claims), encoding="utf-8")
     for claim, found in claims:
         print(f"{claim.claim}: {told(claim, found)}")
 

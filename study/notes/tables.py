@@ -6,10 +6,10 @@ import numpy as np
 
 from stages.base.files import load_csv, unusable
 from stages.base.params import METRICS
-from study.design import Study
+from study.notes.design import Study
 
-TRAININGS, HISTORY = Path("study/trainings.csv"), Path("study/history.csv")
-OTHER = "it is not of the trainings in study/trainings.yaml"
+TRAININGS, HISTORY = Path("study/notes/trainings.csv"), Path("study/notes/history.csv")
+OTHER = "it is not of the trainings in study/notes.yaml"
 MEASURED = ("epochs", "kept_epoch", "loss", "val_loss", "test_loss", "accuracy", "val_accuracy", "test_accuracy")
 
 Values = dict[str, dict[str, np.ndarray]]  # training -> value -> [seeds]

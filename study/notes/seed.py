@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from stages.base.environment import environment
@@ -14,8 +13,8 @@ from stages.training.backend import gpus
 from stages.training.callbacks import StopIfUnwanted, early_stopping, lower_learning_rate
 from stages.training.epochs import run_epochs
 from stages.training.model import compiled_model
-from stages.training.result import best_epoch
 from stages.training.store import stored_epochs
+from study.stopping import with_patience
 
 PATIENCES = range(1, 11)
 
@@ -69,30 +68,3 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         computed += len(epochs.computed)
         read_back += len(epochs.read_back)
     return Rows(trained, epochs_run, patient, computed, read_back)
-
-
-def with_patience(
-    history: dict[str, list[float]], monitor: str, patience: int | None, min_delta: float = 0
-) -> tuple[int, int]:
-    """Keras's own EarlyStopping over a recorded history, and ModelCheckpoint's choice among what is left of it.
-
-    Args:
-        history: `History.history` of a training that was not stopped.
-        monitor: the metric to watch.
-        patience: as in params.yaml.
-        min_delta: as in params.yaml.
-
-    Returns:
-        How many epochs would have been run, and which of them kept (from 1).
-    """
-    model = SimpleNamespace(stop_training=False)  # all of a model that EarlyStopping touches without restoring weights
-    epochs = len(history[monitor])
-    if stopping := early_stopping(monitor, patience, min_delta, restore_best_weights=False):
-        stopping.set_model(model)
-        stopping.on_train_begin()
-        for epoch, value in enumerate(history[monitor]):
-            stopping.on_epoch_end(epoch, {monitor: value})
-            if model.stop_training:
-                epochs = epoch + 1
-                break
-    return epochs, best_epoch(history[monitor][:epochs], monitor) + 1
