@@ -14,7 +14,7 @@ from stages import evaluate, forget_foreign, plot, prepare, train
 from stages.base.errors import DataUnreachable
 from stages.data.datasets import Dataset, fashion_mnist
 from tests.support.clone import Clone
-from tests.support.workspace import ROOT, run_stages, write_params
+from tests.support.workspace import ROOT, run_stages, work_in_a_copy, write_params
 
 # Tests leave the root: relative folders would be lost on the way, and so would the files in data/raw.
 os.environ["FASHION_MNIST_DIR"] = str(
@@ -88,9 +88,7 @@ def evaluated(tmp_path_factory) -> Path:
 @pytest.fixture
 def complete(evaluated: Path, tmp_path: Path, monkeypatch) -> Path:
     """A copy of it, made the current folder."""
-    shutil.copytree(evaluated, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return tmp_path / "copy"
+    return work_in_a_copy(evaluated, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ def test_what_is_edited_and_what_is_ones_own_stays_and_is_named(clone: Clone):
     clone.run("git", "reset", "--quiet", "--hard", "HEAD~2")
     with (clone.folder / "stages/plot.py").open("a") as file:
         file.write("# mine\n")
-    assert "stages/plot.py: edited, and left so" in clone.run("make", "back").stdout
+    assert "stages/plot.py: not as committed, and left so" in clone.run("make", "back").stdout
     assert (clone.folder / "stages/plot.py").read_text().endswith("# mine\n")
 
 

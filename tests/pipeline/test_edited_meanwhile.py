@@ -38,6 +38,7 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def arrange(stage: str = "", moment: tuple = ("", ""), *what: str, seconds: float = 0):
         file, old, new = what or ("", "", "")
+        assert not file.endswith(".py") or old in (ROOT / file).read_text(encoding="utf-8")  # or it would edit nothing
         wanted = {"stage": stage, "event": moment[0], "part": moment[1], "file": file, "old": old, "new": new}
         monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests/support/edited"))
         monkeypatch.setenv("EDIT", json.dumps(wanted | {"seconds": seconds}))
@@ -95,7 +96,7 @@ def used(clone: Clone) -> tuple[list[str], str]:
 DROPOUT = ("params.yaml", "\ndropout: 0.25", "\ndropout: 0.65")
 
 
-SOURCE = ("stages/training/model.py", '"""The notes', '"""Our notes')
+SOURCE = ("stages/training/model.py", '"""Any network', '"""Each network')
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The notes' trainings over seeds: what they share, what is measured of them, and what is said of it."""
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from study.notes import findings, tables
 from study.notes import trainings as study_trainings
 from study.notes.design import read_design
 from tests.support.small import small_study
-from tests.support.workspace import ROOT, read_json, run_stages
+from tests.support.workspace import ROOT, new_processes, read_json, run_stages, work_in_a_copy
 
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 OUTS = [next(iter(out)) for name, stage in PIPELINE.items() if name.startswith("notes-") for out in stage["outs"]]
@@ -39,9 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def study(made: Path, tmp_path: Path, monkeypatch) -> Path:
     """A copy of the outputs, made the current folder."""
-    shutil.copytree(made, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return tmp_path / "copy"
+    return work_in_a_copy(made, tmp_path, monkeypatch)
 
 
 def rows(table: str, **kinds) -> list[dict]:
@@ -71,6 +68,7 @@ def test_a_row_is_what_the_pipeline_gives_with_the_same_parameters(study):
 
 
 def test_no_epoch_is_computed_twice(study, made, capsys):
+    new_processes()
     study_trainings.main()
     assert "seed 1 of 2: 0 epochs computed" in capsys.readouterr().out
     for name in ("trainings", "history", "patience"):

@@ -6,12 +6,14 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.base.params import Params, read_params
@@ -94,6 +96,19 @@ def python(*arguments: str, folder: Path, **environment: str) -> subprocess.Comp
         text=True,
         check=False,
     )
+
+
+def work_in_a_copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a folder, made the current one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def new_processes() -> None:
+    """Let joblib start new ones: those that it has go on in the folder in which they began."""
+    get_reusable_executor().shutdown()
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
