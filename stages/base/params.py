@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
-from stages.base.yaml_files import read_yaml
+from stages.base.yaml_files import Checked, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -51,11 +51,7 @@ Number = Annotated[float, BeforeValidator(_refuse_boolean)]
 Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # what NumPy, scikit-learn and Keras all take
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataParams(_Checked):
+class DataParams(Checked):
     """The knobs that decide which images there are."""
 
     dataset: Literal["fashion_mnist", "digits", "images"]
@@ -78,7 +74,7 @@ class DataParams(_Checked):
         return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
 
 
-class TrainingParams(_Checked):
+class TrainingParams(Checked):
     """The knobs of the model, of its training, and of when that ends and what is kept."""
 
     network: Literal["dense", "cnn"]

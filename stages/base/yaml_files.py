@@ -8,11 +8,18 @@ from types import NoneType
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.base.errors import UserError, one_line
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Checked(BaseModel):
+    """What such a file may say: nothing else, and it stays as it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
 
 # What pydantic says of a value of the wrong kind, in fewer words; and how it begins to say anything else.
 WRONG_KIND = {

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from stages.base.params import Integer, TrainingParams
-from stages.base.yaml_files import read_yaml
+from stages.base.yaml_files import Checked, read_yaml
 
 DESIGN = Path("study/notes.yaml")
 
@@ -15,18 +15,14 @@ Value = Literal[
 ]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Training(_Checked):
+class Training(Checked):
     """One row: a title, and parameters; `seed` is set for each run."""
 
     title: str
     params: TrainingParams
 
 
-class Claim(_Checked):
+class Claim(Checked):
     """A value of one training beside that of another, paired by seed."""
 
     claim: str
@@ -37,7 +33,7 @@ class Claim(_Checked):
     more: str
 
 
-class Study(_Checked):
+class Study(Checked):
     """The trainings and the claims."""
 
     seeds: Annotated[Integer, Field(ge=2)]
