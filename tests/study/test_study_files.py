@@ -78,7 +78,7 @@ def test_it_has_plain_outs_only_and_git_has_them_all():
     assert outs("notes-trainings") < set(PIPELINE["notes-findings"]["deps"])
 
 
-@pytest.mark.parametrize("design", ["notes.yaml"])
+@pytest.mark.parametrize("design", ["notes.yaml", "sizes.yaml"])
 def test_what_the_trainings_share_is_as_in_params_yaml(design: str):
     """Or the commands on the page would run others."""
     shared = yaml.safe_load((ROOT / "study" / design).read_text(encoding="utf-8"))["shared"]
