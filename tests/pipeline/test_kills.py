@@ -14,7 +14,7 @@ import yaml
 
 from stages.data.datasets import Dataset
 from tests.support.clone import Clone, wait_for_queue
-from tests.support.made import made
+from tests.support.made import OUTPUTS, made, outputs_in
 from tests.support.workspace import ROOT, write_params
 
 # Moments at which `dvc repro` dies, one after the other in one training: see killed/sitecustomize.py.
@@ -58,10 +58,8 @@ def stored(clone: Clone) -> int:
 
 def results(clone: Clone) -> dict[str, bytes]:
     """Every output of every stage, and dvc.lock."""
-    files = [clone.folder / "dvc.lock"]
-    for part in ("data/prepared", "models", "metrics", "plots"):
-        files += [path for path in (clone.folder / part).iterdir() if path.is_file() and path.suffix != ""]
-    return {path.relative_to(clone.folder).as_posix(): path.read_bytes() for path in files}
+    files = outputs_in(clone.folder, ("dvc.lock", *OUTPUTS))
+    return {name: contents for name, contents in files.items() if Path(name).suffix}  # no .gitignore
 
 
 def new_clone(folder: Path, **params: object) -> Clone:
