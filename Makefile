@@ -11,28 +11,34 @@ COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate
 
 IN_PARALLEL = pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder  # a file to a worker, in order
 
-# What `make sweep` varies, and how many experiments run at a time. Each seed is a training more.
-DROPOUT = 0,0.1,0.3,0.5
-PATIENCE = 1,2,5
+# `make try` and `make sweep` set any of params.yaml, in capitals: DROPOUT=0.5. Where none is named, `make sweep` varies
+# these. Each seed is a training more, and so many run at a time.
+USUAL = dropout=0,0.1,0.3,0.5 patience=1,2,5
 SEEDS = 10
 JOBS = 2
 
-# What `make compare` compares, and with what: BASELINE=dropout=0,patience=5; empty: the committed parameters.
+# What is compared, and for `make compare` with what: BASELINE=dropout=0,patience=5; empty: the committed parameters.
 METRIC = validation.loss
 BASELINE =
 
 # Another name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3. But what programs
 # read from the environment may stand there.
-NAMES = DROPOUT PATIENCE SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
+KNOBS := $(shell sed -n 's/^\([a-z_]*\):.*/\1/p' params.yaml | grep -vx seed | tr a-z A-Z)
+NAMES = SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
 OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
 	%_PROXY %_proxy EPOCHS_CAP_GB CUDA_% TF_% DVC_% GIT_% PIP_%
 GIVEN = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
-SLIPS = $(filter-out $(NAMES) $(OTHERS),$(foreach name,$(GIVEN),$(if $(filter command,$(origin $(name))),$(name))))
+SLIPS = $(filter-out $(KNOBS) $(NAMES) $(OTHERS),$(foreach name,$(GIVEN),$(if $(filter command,$(origin $(name))),$(name))))
 ifneq ($(strip $(SLIPS)),)
-$(error no such name: $(strip $(SLIPS)); the names are $(NAMES))
+$(error no such name: $(strip $(SLIPS)); the names are $(NAMES), and the parameters in capitals)
 endif
+SETS = $(filter $(KNOBS),$(GIVEN))
+ifneq ($(and $(SETS),$(if $(filter try sweep help,$(MAKECMDGOALS)),,x)),)
+$(error $(firstword $(SETS)) is for make try and make sweep; one run: dvc exp run -S name=value)
+endif
+SET = $(foreach name,$(SETS),--set-param '$(shell echo $(name) | tr A-Z a-z)=$($(name))')
 
-.PHONY: ready ready-dev ready-onnx repro report back experiments study sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
+.PHONY: ready ready-dev ready-onnx repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
 
 repro: ready ## run the whole pipeline, show the results; just `make` too
 	@$(IN_VENV); export PATH; python -m stages.commands.repro && python -m stages.commands.summary
@@ -66,9 +72,12 @@ verify: ready ## make the committed results again and compare every byte
 study: ready ## the notes' five trainings with ten seeds each, in study/
 	@$(IN_VENV) python -m stages.commands.repro study/dvc.yaml
 
-sweep: ready ## a grid of experiments: DROPOUT=0,0.3 PATIENCE=2,5 SEEDS=10
-	@$(IN_VENV); export PATH; python -m stages.commands.fetch && python -m stages.commands.sweep \
-		--set-param 'dropout=$(DROPOUT)' --set-param 'patience=$(PATIENCE)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
+try: ready ## one question, ten seeds, one answer: DROPOUT=0.5; any parameter
+	@$(IN_VENV) python -m stages.commands.answer $(SET) --metric '$(METRIC)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
+
+sweep: ready ## a grid of experiments: DROPOUT=0,0.3 OPTIMIZER=adam,sgd SEEDS=10
+	@$(IN_VENV) python -m stages.commands.sweep $(or $(SET),$(USUAL:%=--set-param %)) \
+		--seeds '$(SEEDS)' --jobs '$(JOBS)'
 
 unit: ready-dev ## lint, and the tests that start no process: a minute or two
 	@$(IN_VENV) ruff check .

@@ -14,7 +14,7 @@ from rich.table import Table as Printed
 
 from stages.base.errors import UserError
 from stages.base.files import save_csv
-from stages.base.params import Params, written
+from stages.base.params import Params, in_words
 from stages.base.process import outputs, run
 from stages.base.yaml_files import checked, read_value
 from stages.experiments.comparison import Table, compare_settings, conclusion, lower_is_better, method
@@ -47,19 +47,26 @@ def wanted_baseline(text: str, committed: Params) -> Params | None:
     return checked(committed.model_dump() | values, Params, "compare: the baseline") if values else None
 
 
-WIDE = 110  # columns, in which every figure has room
+WIDE = 130  # columns, in which every figure and a verdict on two lines have room
 
 
 def printed(table: Table, width: int) -> Printed:
-    """The table for a terminal of so many columns; in a narrow one without what the page has too."""
-    shown = Printed(*(table.varied or ["setting"]), "seeds", "mean", box=None, pad_edge=False, collapse_padding=True)
+    """The table for a terminal of so many columns; in a narrow one without what the page has too.
+
+    A setting is told by what differs from the baseline, so that any number of parameters may be varied.
+    """
+    shown = Printed("setting", box=None, pad_edge=False, collapse_padding=True)
     wide = width >= WIDE
-    for head in ("sd", "pairs", "difference", "95% interval", "p") if wide else ("difference (95%)",):
+    figures = ("sd", "pairs", "difference", "95% interval", "p") if wide else ("difference (95%)",)
+    for head in ("seeds", "mean", *figures):
         shown.add_column(head, no_wrap=True)
-    shown.add_column("verdict")
+    shown.add_column("verdict", no_wrap=not wide, min_width=40 if wide else None)
+    beside = table.baseline.setting.params
     for row in table.rows:
-        values = [written(getattr(row.setting.params, name)) for name in table.varied]
-        cells = [*(values or [row.label]), str(row.spread.count), f"{row.spread.mean:.4f}"]
+        params = row.setting.params
+        differing = [name for name in table.varied if getattr(params, name) != getattr(beside, name)]
+        label = in_words(params, differing) if differing else row.label
+        cells = [label, str(row.spread.count), f"{row.spread.mean:.4f}"]
         if wide:
             cells.append(f"{row.spread.sd:.4f}" if row.spread.count > 1 else "")
         if row.comparison:

@@ -1,9 +1,10 @@
-"""Run a grid of experiments, several at a time: `make sweep DROPOUT=0,0.2,0.5 PATIENCE=2,5 SEEDS=10`.
+"""Run a grid of experiments, several at a time: `make sweep DROPOUT=0,0.2,0.5 OPTIMIZER=adam,sgd SEEDS=10`.
 
-Or any parameters: python -m stages.commands.sweep -S optimizer=adam,rmsprop -S hidden_units=50,100 --seeds 10.
-What is not named is as committed. Each experiment is DVC's own (`dvc exp run`), in a clone of the last commit, so that
-the workspace is free meanwhile; it is given to this repository once it has succeeded. What is there already is not run
-again, so the same command goes on after a kill. Exit codes: 1 an experiment failed, 2 wrong parameters.
+What is not named is as committed, and the committed setting runs too, to compare with. Each experiment is DVC's own
+(`dvc exp run`), in a clone of the last commit, so that the workspace is free meanwhile; it is given to this repository
+once it has succeeded. What is there already is not run again, so the same command goes on after a kill. By itself:
+python -m stages.commands.sweep -S dropout=0,0.5 --seeds 10. Exit codes: 1 an experiment failed, 2 wrong parameters, 3
+the data cannot be reached.
 """
 
 import argparse
@@ -26,28 +27,46 @@ from stages.base.git import git
 from stages.base.params import PARAMS_FILE, Params, in_words
 from stages.base.process import acquire, run
 from stages.base.yaml_files import checked, read_value
+from stages.commands import fetch
 from stages.commands.mend import forget_false_runs
+from stages.experiments.comparison import baseline_of
 from stages.experiments.records import committed_params, is_current, succeeded
 from stages.experiments.runner import FAILED, FOLDER, Outcome, Runner
 from stages.training.store import STORE, cap
 
+BAR = "{n_fmt} of {total_fmt} |{bar}| {elapsed} gone, about {remaining} left"  # of the experiments that are to run
 
-def arguments(words: list[str] | None = None) -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(prog="sweep", description=__doc__.split("\n", 1)[0], allow_abbrev=False)
+
+def parser(prog: str, says: str) -> argparse.ArgumentParser:
+    """For the command line of what runs experiments.
+
+    Args:
+        prog: the command.
+        says: what it does, in its first line.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=says.split("\n", 1)[0], allow_abbrev=False)
     parser.add_argument("-S", "--set-param", action="append", default=[], metavar="NAME=VALUE,VALUE,...")
     parser.add_argument("--seeds", metavar="N", help="the same as -S seed=1,2,...,N")
     parser.add_argument("--jobs", default="2", help="experiments at a time")
+    return parser
+
+
+def arguments(parser: argparse.ArgumentParser, words: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says.
+
+    Raises:
+        UserError: a number is none.
+    """
     options = parser.parse_args(words)
     for name in ("jobs", "seeds"):
         if (text := getattr(options, name)) is not None:
             if not re.fullmatch(r"0*[1-9]\d*", text):
-                raise UserError(f"sweep: {name}: must be a whole number, at least 1, got {text!r}")
+                raise UserError(f"{parser.prog}: {name}: must be a whole number, at least 1, got {text!r}")
             setattr(options, name, int(text))
     return options
 
 
-def varied(settings: Iterable[str], seeds: int | None) -> dict[str, list[Any]]:
+def varied(settings: Iterable[str], seeds: int | None, prog: str = "sweep") -> dict[str, list[Any]]:
     """The values of each parameter: ["dropout=0,0.5"] is {"dropout": [0, 0.5]}.
 
     Raises:
@@ -57,13 +76,13 @@ def varied(settings: Iterable[str], seeds: int | None) -> dict[str, list[Any]]:
     for setting in [*settings, *([f"seed={','.join(map(str, range(1, seeds + 1)))}"] if seeds is not None else [])]:
         name, given, listed = setting.partition("=")
         if name in values or not given:
-            raise UserError(f"sweep: must be a list of values for each parameter once, got {setting!r}")
-        values[name] = [read_value(value, f"sweep: {name}") for value in listed.split(",")]
+            raise UserError(f"{prog}: must be a list of values for each parameter once, got {setting!r}")
+        values[name] = [read_value(value, f"{prog}: {name}") for value in listed.split(",")]
     return values
 
 
-def grid(base: Params, values: dict[str, list[Any]]) -> list[Params]:
-    """Every combination, in the order in which they are to run.
+def grid(base: Params, values: dict[str, list[Any]], prog: str = "sweep") -> list[Params]:
+    """Every combination and its baseline, in the order in which they are to run.
 
     The longest patience comes first: the shorter ones are then read back from the store of epochs. Neighbours differ in
     seed or dropout where these have several values, so that two that run at the same time need not wait for each other.
@@ -72,7 +91,8 @@ def grid(base: Params, values: dict[str, list[Any]]) -> list[Params]:
         UserError: a combination is not allowed.
     """
     combinations = (dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values()))
-    settings = [checked(base.model_dump() | chosen, Params, "sweep") for chosen in combinations]
+    settings = [checked(base.model_dump() | chosen, Params, prog) for chosen in combinations]
+    settings += [baseline_of(params, base) for params in settings]
 
     def how_long(params: Params) -> tuple[float, int]:
         return (-(math.inf if params.patience is None else params.patience), -params.epochs)
@@ -82,17 +102,33 @@ def grid(base: Params, values: dict[str, list[Any]]) -> list[Params]:
 
 def main() -> None:
     """The last commit, and the values on the command line -> DVC's experiments."""
-    options = arguments()
+    options = arguments(parser("sweep", __doc__))
     values = varied(options.set_param, options.seeds)
-    settings = grid(committed_params(), values)
+    run_all(grid(committed_params(), values), list(values), options.jobs)
+    print("to compare them: make compare")
+
+
+def run_all(settings: list[Params], names: list[str], jobs: int) -> None:
+    """Run those of the experiments that are not there yet; one such command at a time.
+
+    Args:
+        settings: of each experiment.
+        names: the parameters in which they differ from the last commit.
+        jobs: how many run at a time.
+
+    Raises:
+        ProjectError: some failed.
+    """
     cap()  # if it is wrong, before anything runs
+    if any(params.dataset == "fashion_mnist" for params in settings):
+        fetch.main()
     FOLDER.mkdir(parents=True, exist_ok=True)
     lock = FileLock(FOLDER / "lock")
     acquire(lock, "another sweep still runs: waiting for it to end")
     remove_clones()  # of a sweep that was killed
     forget_false_runs()  # or DVC would restore a false result in each clone
     try:
-        sweep(settings, list(values), options.jobs)
+        _run_all(settings, names, jobs)
     finally:
         remove_clones()
         lock.release()
@@ -105,12 +141,7 @@ def remove_clones() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
-    """Run those of the experiments that are not there yet.
-
-    Raises:
-        ProjectError: some failed.
-    """
+def _run_all(settings: list[Params], names: list[str], jobs: int) -> None:
     start = time.perf_counter()
     code = ("stages/", "data/", "dvc.yaml", str(PARAMS_FILE))
     if changed := [line[3:] for line in git("status", "--porcelain", "--", *code).splitlines()]:
@@ -121,7 +152,7 @@ def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
         there = {experiment.params for experiment in succeeded()[0] if is_current(experiment.version, runner.version)}
         todo = [params for params in settings if params not in there]
         print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
-        with tqdm(total=len(todo), unit="experiment", leave=False, disable=None) as bar:
+        with tqdm(total=len(todo), leave=False, disable=None, smoothing=0, bar_format=BAR) as bar:
             runs = {pool.submit(runner, params): params for params in todo}
             waiting = set(runs)
             while waiting:
@@ -139,7 +170,6 @@ def sweep(settings: list[Params], names: list[str], jobs: int) -> None:
     print(f"{len(todo) - failed} run in {took}: {computed} epochs computed, {read_back} read back from {STORE}")
     if failed:
         raise ProjectError(f"{failed} of {len(todo)} experiments failed, see above; the same command tries them again")
-    print("to compare them: make compare")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.base.params import Params, in_words, written
+from stages.base.params import DataParams, Params, in_words, written
 from stages.experiments.records import Experiment, Version, is_current, shortlist
 from stages.experiments.significance import ALPHA, EXACT, Comparison, Spread, compare, seeds_for, spread, verdict
 
@@ -99,6 +99,12 @@ class Table(NamedTuple):
     notes: list[str]  # what was left out, and what is missing
 
 
+def baseline_of(params: Params, committed: Params) -> Params:
+    """What an experiment is held beside: the committed parameters with its seed, on its images."""
+    images = {name: getattr(params, name) for name in DataParams.model_fields}
+    return committed.model_copy(update=images | {"seed": params.seed})
+
+
 def lower_is_better(metric: str) -> bool:
     """Whether it is a loss, a calibration error or a count of epochs; the others are shares of what is right."""
     return metric.endswith(("loss", "ece", "epochs", "epoch"))
@@ -116,7 +122,7 @@ def compare_settings(
     Args:
         experiments: at least one.
         metric: by its name in `dvc exp show`.
-        committed: the parameters of the last commit: the baseline.
+        committed: the parameters of the last commit: the baseline, on the images that there are.
         wanted: another baseline.
         current: the version that an experiment would have now.
 
@@ -155,12 +161,12 @@ def _of_the_same_images(groups: dict[Params, Setting], baseline: Setting) -> tup
     others = [in_words(params, params.of_images()) for params in groups if params.of_images() != images]
     kept = [setting for params, setting in groups.items() if params.of_images() == images]
     notes = [f"left out, since of other images than the baseline: {shortlist(others)}"] if others else []
-    return sorted(kept, key=lambda setting: [_order(value) for _, value in setting.params]), notes
+    return sorted(kept, key=lambda setting: by_parameters(setting.params)), notes
 
 
-def _order(value: object) -> tuple:
-    # None stands for no limit: after all numbers
-    return (value is None, isinstance(value, str), value if value is not None else 0)
+def by_parameters(params: Params) -> list[tuple]:
+    """A key to sort settings by. An empty value stands for no limit: after all numbers."""
+    return [(value is None, isinstance(value, str), 0 if value is None else value) for _, value in params]
 
 
 def _varied(settings: list[Setting], committed: Params) -> list[str]:
@@ -194,6 +200,8 @@ def _baseline(groups: dict[Params, Setting], committed: Params, wanted: Params |
     params = (wanted or committed).model_copy(update={"seed": 0})
     if params in groups:
         return groups[params]
+    if not wanted and len(there := {baseline_of(each, committed) for each in groups} & groups.keys()) == 1:
+        return groups[there.pop()]  # of other images, as all that can be held beside it
     if not groups:
         raise UserError(
             "compare: the only experiments gave different metrics with the same parameters; to run others: make sweep"

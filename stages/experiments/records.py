@@ -154,6 +154,23 @@ def committed_params() -> Params:
     return checked(yaml.safe_load(git("show", f"HEAD:{PARAMS_FILE}")), Params, f"{PARAMS_FILE} of the last commit")
 
 
+def committed_metrics() -> dict[str, float]:
+    """The figures of the last commit, by their names in `dvc metrics show`.
+
+    Raises:
+        ProjectError: it has none.
+    """
+    return _numbers(_values(git("show", f"HEAD:{path}") for path in METRICS_FILES))
+
+
+def _values(texts: Iterable[str]) -> dict[str, object]:
+    return dict(leaf for text in texts for leaf in leaves(json.loads(text)))
+
+
+def _numbers(values: dict[str, object]) -> dict[str, float]:
+    return {key: float(value) for key, value in values.items() if type(value) in (int, float)}
+
+
 def succeeded() -> tuple[list[Experiment], list[str]]:
     """All experiments of this repository that succeeded, of whatever commit, by name; and why others are left out, a
     line a reason.
@@ -201,9 +218,8 @@ def _read(name: str, start: str, commit: str) -> Experiment | str:
         beside = None
     if found := contradiction(lock, beside):
         return f"{found}, while it ran"
-    values = dict(leaf for text in texts.values() for leaf in leaves(json.loads(text)))
-    numbers = {key: float(value) for key, value in values.items() if type(value) in (int, float)}
-    return Experiment(name, start, params, numbers, _version(lock) | {key: values.get(key) for key in NAMES})
+    values = _values(texts.values())
+    return Experiment(name, start, params, _numbers(values), _version(lock) | {key: values.get(key) for key in NAMES})
 
 
 def shortlist(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from stages.base.errors import BACK, UserError
 from stages.base.params import read_params, written
-from stages.commands.sweep import arguments, grid, varied
+from stages.commands.sweep import arguments, grid, parser, varied
 from stages.experiments.records import committed_params
 from stages.experiments.runner import fault
 from tests.support.workspace import ROOT
@@ -37,7 +37,7 @@ def test_what_is_no_list_of_values_is_refused(wrong: list[str]):
 )
 def test_a_wrong_word_on_the_command_line_is_one_line(words, line):
     def read():
-        options = arguments(words)
+        options = arguments(parser("sweep", ""), words)
         return varied(options.set_param, options.seeds)
 
     with pytest.raises(UserError, match=line):
@@ -64,14 +64,24 @@ def test_a_wrong_value_is_refused_before_anything_runs(values, line):
 
 
 def test_the_longest_patience_comes_first_and_neighbours_share_no_epoch():
-    settings = grid(COMMITTED, {"dropout": [0, 0.5], "patience": [2, 5, None, 1], "seed": [1, 2]})
+    settings = grid(COMMITTED, {"dropout": [0, 0.3], "patience": [2, 5, None, 1], "seed": [1, 2]})
     assert len(settings) == 16
     assert [each.patience for each in settings] == [None] * 4 + [5] * 4 + [2] * 4 + [1] * 4
     assert all((one.dropout, one.seed) != (next_.dropout, next_.seed) for one, next_ in pairwise(settings))
 
 
 def test_what_is_named_twice_runs_once():
-    assert len(grid(COMMITTED, {"dropout": [0, 0.0, 0.1]})) == 2
+    assert len(grid(COMMITTED, {"dropout": [0, 0.0, 0.3]})) == 2
+
+
+def test_the_committed_setting_runs_too_with_every_seed_and_on_every_number_of_images():
+    settings = grid(COMMITTED, {"dropout": [0.5], "limit": [None, 600], "seed": [1, 2]})
+    run = [(each.dropout, each.limit, each.seed) for each in settings]
+    assert sorted(run, key=str) == [
+        (rate, limit, seed) for rate in (0.3, 0.5) for limit in (600, None) for seed in (1, 2)
+    ]
+    others = {name for name, value in COMMITTED if any(getattr(each, name) != value for each in settings)}
+    assert others == {"dropout", "limit", "seed"}
 
 
 def test_values_are_written_as_dvc_takes_them():

@@ -204,16 +204,23 @@ def test_a_setting_alone_is_told_by_what_is_not_as_committed(rate, label):
 
 
 @pytest.mark.parametrize(("width", "heads"), [
-    (80, ["dropout", "patience", "seeds", "mean", "difference (95%)", "verdict"]),
-    (150, ["dropout", "patience", "seeds", "mean", "sd", "pairs", "difference", "95% interval", "p", "verdict"]),
+    (80, ["setting", "seeds", "mean", "difference (95%)", "verdict"]),
+    (150, ["setting", "seeds", "mean", "sd", "pairs", "difference", "95% interval", "p", "verdict"]),
 ])  # fmt: skip
 def test_what_is_printed_fits_its_terminal(width: int, heads: list[str]):
-    table = compare_settings(sweep({0.3: 0, 0.1: -0.01}, patiences=(2, 10)), "validation.loss", COMMITTED, None)
+    runs = sweep({0.3: 0, 0.1: -0.01}, patiences=(2, 10))
+    runs += sweep({0.2: 0}, optimizer="rmsprop", learning_rate=0.0005, hidden_units=1000)
+    table = compare_settings(runs, "validation.loss", COMMITTED, None)
     console = Console(width=width, file=io.StringIO())
     console.print(printed(table, width))
     lines = console.file.getvalue().splitlines()
     assert re.split(r" +(?!interval|\()", lines[0].strip()) == heads
-    assert len(lines) == 5 or width > 80
+    said = [line.rstrip() for line in lines]
+    assert next(line for line in said if line.endswith("baseline")).startswith("hidden_units 100, ")
+    assert any(line.startswith("patience 10 ") and line.endswith("no difference shown") for line in said) == (
+        width == 80
+    )
+    assert not any("…" in line for line in lines)
 
 
 def test_a_metric_that_not_all_have_is_refused():

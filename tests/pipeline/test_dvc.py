@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -186,7 +187,8 @@ def test_metrics_and_plots_are_shown(digits_clone: Clone):
     drawn = digits_clone.dvc("plots", "show", "--json")
     assert "warning" not in (drawn.stdout + drawn.stderr).lower()
     assert set(json.loads(drawn.stdout)["data"]) >= {
-        "Loss", "Accuracy", "plots/history.csv", "plots/predictions.csv", "plots/per_class.csv",
+        "Loss", "Accuracy", "The last training here", "plots/history.csv", "plots/predictions.csv",
+        "plots/per_class.csv",
         "plots/reliability.csv", "plots/curves.png", "plots/confusion.png", "plots/reliability.png",
         "plots/mistakes.png", "plots/examples.png",
     }  # fmt: skip
@@ -282,8 +284,31 @@ def test_a_slip_on_the_command_line_of_make_is_refused(words: list[str], slips: 
     done = subprocess.run(["make", *words, "help"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == (2 if slips else 0), done.stderr
     if slips:
-        said = re.search(r"no such name: (.+?); the names are DROPOUT PATIENCE", done.stderr)[1]
+        said = re.search(r"no such name: (.+?); the names are SEEDS JOBS", done.stderr)[1]
         assert set(said.split()) == set(slips.split())
+
+
+@pytest.mark.parametrize(
+    ("goal", "words", "given"),
+    [
+        ("try", ["DROPOUT=0.5"], ["dropout=0.5"]),
+        ("sweep", ["HIDDEN_UNITS=50,100", "LIMIT=", "SAVE_BEST_ONLY=true,false"],
+         ["hidden_units=50,100", "limit=", "save_best_only=true,false"]),
+        ("sweep", [], ["dropout=0,0.1,0.3,0.5", "patience=1,2,5"]),
+        ("try", [], []),
+    ],
+)  # fmt: skip
+def test_make_sets_any_parameter_in_capitals(goal: str, words: list[str], given: list[str]):
+    done = subprocess.run(["make", "--dry-run", goal, *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert sorted(shlex.split(setting)[0] for setting in done.stdout.split("--set-param ")[1:]) == sorted(given)
+
+
+@pytest.mark.parametrize("goal", ["repro", "compare", ""])
+def test_a_parameter_that_make_would_not_heed_is_refused(goal: str):
+    command = ["make", "--dry-run", "DROPOUT=0.5", *filter(None, [goal])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "DROPOUT is for make try and make sweep; one run: dvc exp run -S name=value" in done.stderr
 
 
 def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Path):

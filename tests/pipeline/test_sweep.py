@@ -50,27 +50,29 @@ GRID = ("-S", "dropout=0.5", "-S", "patience=1,2", "-S", "epochs=20", "--seeds",
 def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
     # each experiment is told, the shorter patience costs no epoch, and the workspace is as it was
     said = sweep(digits_clone, *GRID).stdout
-    assert "2 experiments, 0 of them there already" in said
+    assert "3 experiments, 0 of them there already" in said
     lines = [line for line in said.splitlines() if "val_loss" in line]
-    assert len(lines) == len(experiments(digits_clone)) == 2
-    assert re.search(r"patience 2.*\([1-9]\d* new epochs", lines[0])
-    assert re.search(r"patience 1.*\(0 new epochs", lines[1])
+    assert len(lines) == len(experiments(digits_clone)) == 3
+    assert sum(bool(re.search(r"dropout 0.3, patience 2, epochs 3, .*\(\d new epochs", line)) for line in lines) == 1
+    changed = [line for line in lines if "dropout 0.5" in line]
+    assert re.search(r"patience 2.*\([1-9]\d* new epochs", changed[0])
+    assert re.search(r"patience 1.*\(0 new epochs", changed[1])
     assert digits_clone.git_status() == ""
     assert [path.name for path in (digits_clone.folder / FOLDER).iterdir()] == ["lock"]
 
     # what is there is not run again
     said = sweep(digits_clone, *GRID).stdout
-    assert "2 experiments, 2 of them there already" in said
+    assert "3 experiments, 3 of them there already" in said
     assert "0 run in" in said
 
     # what fails is named, and the exit code says so
     failing = sweep(digits_clone, "-S", "learning_rate=1e30", "-S", "epochs=1", check=False)
     assert failing.returncode == 1
     assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
-    assert failing.stderr == "1 of 1 experiments failed, see above; the same command tries them again\n"
+    assert failing.stderr == "1 of 2 experiments failed, see above; the same command tries them again\n"
     (log,) = (digits_clone.folder / FAILED).iterdir()
     assert "Running stage 'train'" in log.read_text()
-    assert len(experiments(digits_clone)) == 2
+    assert len(experiments(digits_clone)) == 4
 
     # an experiment is that of `dvc exp run`
     digits_clone.dvc("exp", "run", "--name", "by-hand", "-S", "dropout=0.5", "-S", "epochs=20", "-S", "seed=1")
@@ -80,20 +82,40 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
 
     compare = ("python", "-m", "stages.commands.compare", "--baseline", "dropout=0.5,patience=2,epochs=20")
     said = digits_clone.run(*compare).stdout
-    assert re.search(r"(?m)^1 +1 +0\.", said)  # patience, seeds, mean
+    assert re.search(r"(?m)^patience 1 +1 +0\.", said)  # setting, seeds, mean
     with (digits_clone.folder / "plots/comparison.csv").open(encoding="utf-8") as file:
-        assert [row["patience"] for row in csv.DictReader(file)] == ["1", "2"]
+        assert {(row["dropout"], row["patience"]) for row in csv.DictReader(file)} == {
+            ("0.5", "1"), ("0.5", "2"), ("0.3", "2"),
+        }  # fmt: skip
+
+
+def test_one_question_is_answered_in_a_sentence_and_a_picture(digits_clone: Clone):
+    asked = ("python", "-m", "stages.commands.answer", "-S", "dropout=0.5", "-S", "epochs=1", "--seeds", "2")
+    said = digits_clone.run(*asked).stdout
+    assert "4 experiments, " in said
+    last = " ".join(said.split("\n\n", 1)[1].split())
+    assert re.match(r"dropout 0\.5 instead of 0\.3, epochs 1 instead of 3: validation loss higher by 0\.\d+ "
+                    r"\(.+\): too few seeds to tell \(it would take about \d+ seeds\) "
+                    r"The picture, a dot for each seed: plots/try\.png$", last), said  # fmt: skip
+    picture = (digits_clone.folder / "plots/try.png").read_bytes()
+    assert digits_clone.git_status() == ""
+    again = digits_clone.run(*asked).stdout
+    assert "4 experiments, 4 of them there already" in again
+    assert again.split("\n\n", 1)[1] == said.split("\n\n", 1)[1]
+    assert (digits_clone.folder / "plots/try.png").read_bytes() == picture
+    of_other_images = digits_clone.run(*asked, "-S", "limit=300").stdout
+    assert "epochs 1 instead of 3, on limit 300: validation loss" in " ".join(of_other_images.split())
 
 
 @pytest.mark.acceptance
 def test_a_sweep_of_two_at_a_time_reads_the_shorter_patience_back(digits_clone: Clone):
     said = sweep(digits_clone, "-S", "dropout=0,0.4", "-S", "patience=1,2,4", "-S", "epochs=20", "--jobs", "2").stdout
     lines = [line for line in said.splitlines() if "val_loss" in line]
-    assert [line for line in lines if "patience 4" not in line and "(0 new epochs" in line] == lines[2:]
+    assert [line for line in lines if "patience 4" not in line and "(0 new epochs" in line] == lines[2:6]
     assert all(re.search(r"patience 4.*\([1-9]\d* new epochs", line) for line in lines[:2])
     failing = sweep(digits_clone, "-S", "learning_rate=0.001,1e30", "-S", "epochs=1", check=False)
     assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
-    assert "1 of 2 experiments failed" in failing.stderr
+    assert "1 of 3 experiments failed" in failing.stderr
 
 
 @pytest.mark.acceptance
@@ -161,7 +183,7 @@ def test_after_a_kill_the_same_command_goes_on_and_after_ctrl_c_nothing_runs_on(
     assert stopped.wait() == 130
     assert inside(digits_clone) == []
 
-    assert "1 experiments, 0 of them there already" in sweep(digits_clone, *words).stdout
-    assert len(experiments(digits_clone)) == len(before) + 1
+    assert re.search(r"2 experiments, [01] of them there already", sweep(digits_clone, *words).stdout)
+    assert len(experiments(digits_clone)) in (len(before) + 1, len(before) + 2)
     assert {path.name for path in (digits_clone.folder / FOLDER).iterdir()} <= {"lock", FAILED.name}
     assert digits_clone.git_status() == ""
