@@ -8,11 +8,10 @@ from stages.base.inputs import Inputs
 from stages.base.params import METRICS, in_words
 from stages.base.process import outputs, run
 from stages.data.images import load_images
-from stages.training.result import result_of
-
-TOLD = ("network", "dropout", "optimizer", "patience", "seed")  # of the parameters, before the epochs
+from stages.training.result import TOLD, result_of
 
 BEST_MODEL = Path("models/best-model.keras")
+LIVE = Path("plots/live.csv")  # no output, and Git ignores it
 
 
 def main() -> None:
@@ -23,6 +22,7 @@ def main() -> None:
     val = load_images(Path("data/prepared/val.npz"))
     from stages.training.backend import gpus
     from stages.training.callbacks import (
+        LiveTable,
         StopIfUnwanted,
         checkpoint,
         early_stopping,
@@ -47,7 +47,7 @@ def main() -> None:
         with EpochDisplay(params.monitor, stopping, epochs.computed) as display:
             keeping = checkpoint(best_model, params.monitor, params.save_best_only)
             lowering = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
-            callbacks = [StopIfUnwanted(), keeping, lowering, stopping, display]
+            callbacks = [StopIfUnwanted(), keeping, lowering, stopping, display, LiveTable(LIVE)]
             history = run_epochs(model, epochs, params.epochs, [each for each in callbacks if each])
         make_canonical(best_model)
         model.save(whole_model)

@@ -1,11 +1,14 @@
 """Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau as the parameters set them; the end of an unwanted
-training.
+training; a table that grows while it trains.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.base.params import Logs
+from stages.base.errors import one_line
+from stages.base.files import save_csv
+from stages.base.params import METRICS, Logs
 from stages.base.process import stop_if_unwanted
 from stages.training.backend import keras
 from stages.training.result import RATE, mode
@@ -65,3 +68,38 @@ class StopIfUnwanted(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Look for a signal and for the parent."""
         stop_if_unwanted()
+
+
+class LiveTable(keras.callbacks.Callback):
+    """Writes the epochs so far into a table, for who watches: `dvc plots show` in a second terminal, an editor.
+
+    No output of a stage: those are all of one run, or none is there. The file is whole at every moment, and where it
+    cannot be written the training goes on without it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.rows: list[list[float]] = []
+        self.writable = True
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Take away what an earlier training left there."""
+        self._write()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Add a row."""
+        self.rows.append([epoch + 1, *(logs[name] for name in METRICS)])
+        self._write()
+
+    def _write(self) -> None:
+        if not self.writable:
+            return
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        try:
+            save_csv(temporary, ["epoch", *METRICS], self.rows)
+            temporary.replace(self.path)
+        except OSError as error:
+            self.writable = False
+            reason = one_line(error.strerror or error)
+            print(f"{self.path} cannot be written ({reason}): training goes on without it", file=sys.stderr, flush=True)

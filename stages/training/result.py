@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from stages.base.files import Written
 from stages.base.params import METRICS, Monitor
 
+TOLD = ("network", "dropout", "optimizer", "patience", "seed")  # of the parameters, in a line
 RATE = "learning_rate"  # in logs and plots/history.csv, where ReduceLROnPlateau is on
 
 

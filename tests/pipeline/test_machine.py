@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_for_dvc_itself_and_the_way_back(digits_clone: Clone
     digits_clone.lend_environment()
     script = f"""
         mount -t tmpfs tmpfs {tmp_path} && cp -a . {tmp_path} && cd {tmp_path} || exit 10  # -a: make goes by the times
-        sums() {{ cat params.yaml dvc.lock metrics/* plots/* models/* data/prepared/* | cksum; }}
+        sums() {{ cat params.yaml dvc.lock metrics/* plots/[!l]* models/* data/prepared/* | cksum; }}
         before=$(sums)
         for room in 8 120 200; do
             sed -i "s/^dropout: .*/dropout: 0.$room/" params.yaml

@@ -61,12 +61,12 @@ def begin(folder: Path, params: dict) -> None:
 
 
 def outputs_in(folder: Path, patterns: tuple[str, ...] = OUTPUTS) -> dict[str, bytes]:
-    """Files by their paths in a folder."""
+    """Files by their paths in a folder, but for the table of the last training, which is no output."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for pattern in patterns
         for path in sorted(folder.glob(pattern))
-        if path.is_file()
+        if path.is_file() and path.name != "live.csv"
     }
 
 

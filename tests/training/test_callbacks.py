@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from stages.base.files import load_csv
 from stages.base.params import METRICS
 from stages.training.backend import keras
-from stages.training.callbacks import checkpoint, early_stopping
+from stages.training.callbacks import LiveTable, checkpoint, early_stopping
 from stages.training.result import best_epoch, mode
 from tests.support.callbacks import VAL_LOSS, play
 
@@ -65,3 +66,35 @@ def test_no_patience_is_no_early_stopping():
 
 def test_accuracies_are_better_when_higher_and_losses_when_lower():
     assert [mode(monitor) for monitor in METRICS] == ["min", "max", "min", "max"]
+
+
+class Look(keras.callbacks.Callback):
+    """Notes how many lines a file has when each epoch begins."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.seen = path, []
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        self.seen.append(len(self.path.read_text().splitlines()))
+
+
+def test_the_live_table_grows_a_row_an_epoch_from_nothing(tmp_path: Path):
+    path = tmp_path / "live.csv"
+    path.write_text("of an earlier training\n")
+    look = Look(path)
+    play([0.3, 0.2, 0.1], [LiveTable(path), look])
+    assert look.seen == [1, 2, 3]
+    rows = load_csv(path, dict.fromkeys(("epoch", *METRICS), float))
+    assert [(row["epoch"], row["val_loss"]) for row in rows] == [(1, 0.3), (2, 0.2), (3, 0.1)]
+    assert [file.name for file in tmp_path.iterdir()] == ["live.csv"]
+
+
+def test_where_the_live_table_cannot_be_written_training_goes_on(tmp_path: Path, capsys):
+    path = tmp_path / "gone/live.csv"
+    model = play([0.3, 0.2], [LiveTable(path)])
+    assert weight(model) == 2
+    assert (
+        capsys.readouterr().err
+        == f"{path} cannot be written (No such file or directory): training goes on without it\n"
+    )
