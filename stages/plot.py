@@ -13,7 +13,7 @@ from stages.evaluation.results import Evaluation, load_predictions, load_reliabi
 from stages.report.charts import confusion, curves, reliability_diagram
 from stages.report.documents import Run, card, page
 from stages.report.galleries import examples, worst_mistakes
-from stages.report.pages import picture
+from stages.report.pages import of_figure
 from stages.report.style import save_png, use_style
 from stages.training.result import RATE, TrainingResult
 
@@ -60,7 +60,7 @@ def main() -> None:
         pictures = {}
         for path, figure in figures.items():
             save_png(figure, begin(path))
-            pictures[path.stem] = picture(begin(path).read_bytes(), figure.get_suptitle())
+            pictures[path.stem] = of_figure(figure, begin(path).read_bytes())
         begin(Path("plots/report.html")).write_text(page(told, pictures), encoding="utf-8")
         begin(Path("models/CARD.md")).write_text(card(told), encoding="utf-8")
         save_json(begin(Path("plots/inputs.json")), inputs.record())

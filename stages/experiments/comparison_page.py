@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,25 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from stages.base.params import written
-from stages.experiments.comparison import Row, Table, conclusion, lower_is_better, method
-from stages.report.pages import picture, render
-from stages.report.style import SERIES, SHARES, TEST, WIDTH, WRONG, save_png, use_style
+from stages.experiments.comparison import Row, Table, choosable, chosen, conclusion, lower_is_better, method
+from stages.report.pages import Picture, of_figure, render
+from stages.report.style import SERIES, WIDTH, WRONG, save_png, use_style
+
+COLOR = SERIES[1]["color"]  # of a difference
+
+
+def headline(table: Table) -> str:
+    """What is best, and whether it is shown to be better than the baseline, in one sentence."""
+    found = chosen(table) if choosable(table.metric) else None
+    if not found:
+        others = len(table.rows) - 1
+        return f"{table.baseline.label} beside {others} other{'s' * (others > 1)}, by {table.metric}"
+    top, _ = found
+    most = "lowest" if lower_is_better(table.metric) else "highest"
+    if top.setting == table.baseline.setting:
+        return f"Nothing tried is better than {top.label}, which has the {most} mean {table.metric}"
+    beside = f"the {most} mean {table.metric}; beside {table.baseline.label}"
+    return f"{top.label} has {beside}: {top.verdict.split(' (')[0]}"
 
 
 def differences(table: Table) -> Figure:
@@ -23,15 +40,17 @@ def differences(table: Table) -> Figure:
     )
     worse = sum(row.comparison.is_shown for row in rows) - better
     rest = len(rows) - better - worse
+    counts = ((better, "better"), (worse, "worse"), (rest, "not shown to differ"))
     figure = Figure(figsize=(WIDTH, 1.6 + 0.34 * len(rows)), layout="constrained")
-    figure.suptitle(f"Beside {table.baseline.label}: {better} better, {worse} worse, {rest} not shown to differ")
+    told = ", ".join(f"{count} {what}" for count, what in counts if count)
+    figure.suptitle("\n".join(textwrap.wrap(f"Beside {table.baseline.label}: {told}", 80)))
     axes = figure.subplots()
     axes.axvline(0, color="#555555", linestyle="--")
     for position, row in enumerate(rows):
         _, mean, _, low, high = row.comparison.difference
         axes.errorbar(
-            mean, position, xerr=[[mean - low], [high - mean]], marker="o", markersize=7, capsize=3, color=TEST,
-            markerfacecolor=TEST if row.comparison.is_shown else "white",
+            mean, position, xerr=[[mean - low], [high - mean]], marker="o", markersize=7, capsize=3, color=COLOR,
+            markerfacecolor=COLOR if row.comparison.is_shown else "white",
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.invert_yaxis()
@@ -69,7 +88,7 @@ def heat_map(table: Table) -> Figure | None:
         f"{top.spread.mean:.4f}\n(hatched: not shown to differ from the baseline, which is framed)"
     )
     axes = figure.subplots()
-    image = axes.imshow(means, cmap=f"{SHARES}{'_r' * lower_is_better(table.metric)}", aspect="auto")
+    image = axes.imshow(means, cmap=f"Greys{'_r' * lower_is_better(table.metric)}", aspect="auto")
     axes.grid(visible=False)
     middle = np.nanmean([np.nanmin(means), np.nanmax(means)])
     for y, x in np.argwhere(np.isnan(means)):
@@ -122,7 +141,7 @@ def dots(table: Table, metric: str) -> Figure | None:
             seeds = np.array(list(row.setting.values(metric).values()))
             centre = rates.index(row.setting.params.dropout) + (number - (len(groups) - 1) / 2) * width
             spread_out = np.linspace(-0.3, 0.3, len(seeds)) * width  # by seed, so that dots do not hide each other
-            axes.scatter(centre + spread_out, seeds, s=16, marker=look["marker"], color=look["color"], label=label)
+            axes.scatter(centre + spread_out, seeds, s=16, color=look["color"], label=label)
             axes.plot([centre - width * 0.4, centre + width * 0.4], [seeds.mean()] * 2, color="black", linewidth=1.5)
             label = None
     axes.set_xticks(range(len(rates)), map(written, rates))
@@ -132,11 +151,10 @@ def dots(table: Table, metric: str) -> Figure | None:
     return figure
 
 
-def _png(figure: Figure) -> bytes:
-    """A figure as a file."""
+def _picture(figure: Figure) -> Picture:
     buffer = io.BytesIO()
     save_png(figure, buffer)
-    return buffer.getvalue()
+    return of_figure(figure, buffer.getvalue())
 
 
 def page(table: Table) -> str:
@@ -147,11 +165,12 @@ def page(table: Table) -> str:
         "map": heat_map(table),
         "dots": dots(table, "validation.accuracy"),
     }
-    figures = {name: figure and picture(_png(figure), figure.get_suptitle()) for name, figure in drawn.items()}
+    figures = {name: figure and _picture(figure) for name, figure in drawn.items()}
     same = {name: value for name, value in table.baseline.setting.params if name not in (*table.varied, "seed")}
     return render(
         Path(__file__).with_name("comparison.html"),
         table=table,
+        headline=headline(table),
         figures=figures,
         conclusion=conclusion(table),
         method=method(table),

@@ -18,6 +18,8 @@ from stages.training.result import RATE, TrainingResult
 
 LINE = 85  # letters of a title
 ROOM = 18  # classes in a confusion matrix of a README's width: more make it larger
+FEW = 30  # images in a bin, whose interval is so wide that it should not draw the eye
+PALE = "#BBBBBB"
 
 
 def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
@@ -117,18 +119,14 @@ def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="as sure as right")
-    above.errorbar(
-        confidence,
-        accuracy,
-        yerr=(accuracy - low, high - accuracy),
-        color=TEST,
-        marker="o",
-        markersize=6,
-        linestyle="none",
-        capsize=3,
-        label="test images, with 95% interval",
-        clip_on=False,
-    )
+    error = np.array((accuracy - low, high - accuracy))  # [2, bins]
+    plain = {"linestyle": "none", "marker": "o", "clip_on": False}
+    for bins, look in (
+        (count >= FEW, {"color": TEST, "markersize": 6, "capsize": 3, "label": "test images, with 95% interval"}),
+        (count < FEW, {"color": PALE, "markersize": 3, "label": f"the same, fewer than {FEW} images"}),
+    ):
+        if bins.any():
+            above.errorbar(confidence[bins], accuracy[bins], yerr=error[:, bins], **plain, **look)
     above.set(ylabel="accuracy (share that is right)", xlim=(0, 1.02), ylim=(0, 1.02))
     above.legend(loc="upper left")
     below.bar(confidence, count, width=0.03, color=TEST)

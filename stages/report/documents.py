@@ -14,7 +14,7 @@ from stages.evaluation.results import Evaluation
 from stages.evaluation.scores import ClassScores, ReliabilityBin, error_by_chance, in_percent, sure_and_right
 from stages.report.galleries import image_png, shades, surest_mistakes
 from stages.report.pages import TEMPLATES, Picture, picture, render
-from stages.training.result import TrainingResult
+from stages.training.result import TOLD, TrainingResult
 
 NONE = {
     "limit": "none: all images",
@@ -57,6 +57,7 @@ def page(run: Run, figures: dict[str, Picture]) -> str:
         error_by_chance=error_by_chance(run.bins),
         figures=figures,
         finding=finding,
+        told=", ".join(f"{name} {written(run.params[name])}" for name in TOLD),
         mistakes=[
             (each, picture(image_png(run.test.images[each.index], how), f"{each.truth} taken for {each.said}"))
             for each in mistakes

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from stages.data.images import Images
 from stages.report.style import WIDTH, WRONG, shortened
 
-# Inches. The images are four and two dots a pixel at Fashion-MNIST's size, so that no pixel is wider than another.
+# Inches. The images are eight and four dots a pixel at Fashion-MNIST's size, so that no pixel is wider than another.
 TITLE = 0.7
 LARGE, SMALL = 1.12, 0.56
 LINE = 0.17  # of a caption
@@ -48,7 +48,7 @@ def surest_mistakes(
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
     if len(shown) < len(wrong):
-        finding += f";\nof these {len(shown)} the model is surest, {_percent(confidence[shown[-1]])} and above"
+        finding += f";\nthe {len(shown)} it is surest of, {_percent(confidence[shown[-1]])} and above"
     mistakes = [
         Mistake(
             index=int(index),

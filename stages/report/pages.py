@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from matplotlib.figure import Figure
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -17,6 +18,7 @@ class Picture(NamedTuple):
     width: int  # in pixels, so that nothing moves while a page is laid out
     height: int
     says: str  # what it shows, for whoever does not see it
+    title: float = 0.0  # the share of its height that is its title, which a page may say as text
 
 
 def render(template: Path, **values: Any) -> str:  # noqa: ANN401
@@ -40,7 +42,14 @@ def data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def picture(png: bytes, says: str) -> Picture:
+def picture(png: bytes, says: str, title: float = 0.0) -> Picture:
     """A PNG file and what it shows."""
     width, height = struct.unpack(">II", png[16:24])  # where every PNG file has them
-    return Picture(data_uri(png), width, height, says)
+    return Picture(data_uri(png), width, height, says, title)
+
+
+def of_figure(figure: Figure, png: bytes) -> Picture:
+    """A figure that was saved as this PNG file."""
+    says = figure.get_suptitle()
+    (title,) = (text for text in figure.texts if text.get_text() == says)
+    return picture(png, says, round(1 - title.get_window_extent().y0 / figure.bbox.height, 3))

@@ -9,24 +9,24 @@ from typing import BinaryIO
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-WIDTH = 9  # inches, at 100 dots an inch: what a README shows without shrinking it
+WIDTH = 9  # inches, of 100 dots as a README shows them, which screens of high density have twice
 LONGEST = 18  # letters of a class's name, below an image or beside a row
 
 # Okabe and Ito's palette: told apart by colour-blind readers; the lines differ in grey too.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s", "label": "validation"}
-# Settings beside each other, in this order: another colour, line and marker each.
-SERIES = (
-    {"color": "#E69F00", "linestyle": "-", "marker": "^"},
-    {"color": "#0072B2", "linestyle": "--", "marker": "o"},
-    {"color": "#009E73", "linestyle": "-.", "marker": "s"},
-    {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
-    {"color": "#56B4E9", "linestyle": "-", "marker": "v"},
-    {"color": "#555555", "linestyle": "--", "marker": "x"},
-)
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
-LOWERED = {"color": "#CC79A7", "linestyle": "-."}  # the learning rate
+LOWERED = {"color": "#555555", "linestyle": "-."}  # the learning rate
+# Settings beside each other, in this order: another look each, and no colour that says one of the above.
+SERIES = (
+    {"color": "#E69F00", "linestyle": "-", "marker": "^"},
+    {"color": "#222222", "linestyle": "--", "marker": "o"},
+    {"color": "#CC79A7", "linestyle": "-.", "marker": "s"},
+    {"color": "#56B4E9", "linestyle": ":", "marker": "D"},
+    {"color": "#8C510A", "linestyle": "-", "marker": "v"},
+    {"color": "#999999", "linestyle": "--", "marker": "x"},
+)
 TEST = "#6A51A3"  # a purple of the colour map below
 SHARES = "Purples"  # colour map for shares of the test images
 WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around what was taken for another class
@@ -43,7 +43,7 @@ STYLE = {
     "lines.markersize": 4,
     "legend.frameon": False,
     "text.parse_math": False,  # a class may have a $ in its name
-    "figure.dpi": 100,
+    "figure.dpi": 200,
 }
 
 

@@ -39,7 +39,7 @@ def test_both_languages_have_the_same_places_commands_figures_and_links(found):
 def test_the_languages_have_the_same_sections_each_with_a_place_a_command_and_a_measurement(name: str):
     _, *sections, misprints = re.split(r"(?m)^## ", PAGES[name])
     assert len(sections) == 8
-    words = ("Where", "See it", "Measured") if name == "notes.md" else ("위치", "보기", "측정")
+    words = ("Where", "See it", "Measured") if name == "notes.md" else ("위치", "직접 해 보기", "측정")
     for section in sections:
         assert all(f"- **{word}**" in section for word in words), section
     assert "|---|---|" in misprints

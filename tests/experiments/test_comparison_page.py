@@ -6,7 +6,7 @@ import html5lib
 import numpy as np
 import pytest
 
-from stages.experiments.comparison_page import differences, dots, heat_map, page
+from stages.experiments.comparison_page import differences, dots, headline, heat_map, page
 from stages.experiments.significance import Comparison, Spread, verdict
 from stages.report.style import use_style
 from tests.support.browser import check_page
@@ -24,7 +24,7 @@ def grid():
 
 def test_the_differences_are_drawn_with_their_intervals_and_filled_where_shown(grid):
     figure = differences(grid)
-    assert figure.get_suptitle() == "Beside dropout 0.3, patience 2: 1 better, 0 worse, 3 not shown to differ"
+    assert figure.get_suptitle() == "Beside dropout 0.3, patience 2: 1 better, 3 not shown to differ"
     compared = [row for row in grid.rows if row.comparison]
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_yticklabels()] == [row.label for row in compared]
@@ -84,6 +84,22 @@ def test_the_page_has_every_setting_its_verdict_and_what_was_left_out(grid):
     assert text.count("<img") == text.count('alt="') == 3
     assert text.count("test accuracy") == 1
     assert text == page(grid._replace(notes=["a <note>"]))
+
+
+@pytest.mark.parametrize(
+    ("effects", "metric", "says"),
+    [
+        ({0.3: 0, 0.1: -0.1}, "validation.loss",
+         "dropout 0.1 has the lowest mean validation.loss; beside dropout 0.3: better"),
+        ({0.3: 0, 0.1: -0.0001}, "validation.accuracy",
+         "dropout 0.1 has the highest mean validation.accuracy; beside dropout 0.3: no difference shown"),
+        ({0.3: 0, 0.1: 0.1}, "validation.loss",
+         "Nothing tried is better than dropout 0.3, which has the lowest mean validation.loss"),
+        ({0.3: 0, 0.1: 0.1}, "test.loss", "dropout 0.3 beside 1 other, by test.loss"),
+    ],
+)  # fmt: skip
+def test_the_headline_is_a_sentence_about_the_best_setting(effects: dict, metric: str, says: str):
+    assert headline(compare_settings(sweep(effects), metric, COMMITTED, None)) == says
 
 
 def test_the_page_of_one_setting_says_that_there_is_nothing_to_compare():

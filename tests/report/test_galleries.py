@@ -37,7 +37,7 @@ def test_the_worst_mistakes_come_surest_first_with_what_was_said_how_surely_and_
 def test_of_many_mistakes_the_surest_are_shown_and_equally_sure_ones_in_their_order():
     figure = worst_mistakes(TEST, (LABELS + 1) % 3, np.array([0.5, 0.8, 0.8, 0.9, 0.8]), side=2)
     assert drawn(figure) == [3, 1, 2, 4]
-    assert figure.get_suptitle().startswith("5 of 5 test images misclassified;\nof these 4 the model is surest, 80.0%")
+    assert figure.get_suptitle().startswith("5 of 5 test images misclassified;\nthe 4 it is surest of, 80.0%")
 
 
 def test_without_a_mistake_there_is_a_picture_that_says_so(tmp_path):

@@ -73,6 +73,14 @@ def test_the_page_says_which_epoch_is_kept_and_why_training_stopped(real, comple
     )
 
 
+def test_the_page_says_under_its_headline_what_was_trained_and_the_gap(real, complete):
+    header = text(real.find(".//header"))
+    assert "Trained with network dense, dropout 0.3, optimizer adam, patience 2, seed 42" in header
+    measured = read_json("metrics/evaluation.json")
+    gap = measured["validation"]["loss"] - measured["training"]["loss"]
+    assert f"The gap, validation loss minus training loss, is {gap:+.4f}, both with dropout off." in header
+
+
 def test_the_page_has_every_parameter_that_counts_with_its_value(real, complete):
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     params = {name: value for name, value in params.items() if name not in OF_A_FOLDER}

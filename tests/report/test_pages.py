@@ -5,9 +5,11 @@ import base64
 import jinja2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from stages.report import pages
 from stages.report.galleries import image_png
+from stages.report.style import save_png, use_style
 from tests.support.small import HOW
 
 
@@ -42,3 +44,17 @@ def test_a_picture_is_its_own_file_with_its_size():
     kind, contents = made.src.split(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(contents) == png
+
+
+def test_of_a_figure_the_page_knows_how_much_of_it_is_its_title(tmp_path):
+    use_style()
+    shares = []
+    for title in ("one", "one\ntwo"):
+        figure = Figure(figsize=(4, 3), layout="constrained")
+        figure.suptitle(title)
+        figure.subplots()
+        save_png(figure, tmp_path / "a.png")
+        made = pages.of_figure(figure, (tmp_path / "a.png").read_bytes())
+        assert (made.says, made.width, made.height) == (title, 800, 600)
+        shares.append(made.title)
+    assert 0.05 < shares[0] < shares[1] < 0.25

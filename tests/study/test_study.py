@@ -160,3 +160,29 @@ def test_a_training_whose_like_is_never_left_to_run_on_is_not_drawn(study):
     (study / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
     assert "stopped" not in tables.longest(read_design())
     findings.main()
+
+
+@pytest.mark.parametrize(("gap", "accuracy", "told"), [
+    (-1, -1, "Dropout narrows the gap by 1.000 and costs 1.000 of accuracy (Adam, "),
+    (1, 1, "Dropout widens the gap by 1.000 and adds 1.000 of accuracy (Adam, "),
+    (-1, 0, "Dropout narrows the gap by 1.000 and is not shown to change accuracy (Adam, "),
+    (0, 0, "Dropout is not shown to change the gap and is not shown to change accuracy (Adam, "),
+])  # fmt: skip
+def test_the_title_of_the_findings_says_what_the_values_say(study, gap: int, accuracy: int, told: str):
+    small_study(study, seeds=10)
+    design, luck = read_design(), np.tile([0.0001, -0.0001], 5)
+    values = {name: {claim.value: luck * n for claim in design.claims} for n, name in enumerate(design.trainings)}
+    values["dropout-11"] = values["dropout-11"] | {"gap": gap + luck, "val_accuracy": accuracy + luck}
+    values["adam-11"] = dict.fromkeys(values["adam-11"], np.zeros(10))
+    assert findings.found_of_dropout(design, findings.comparisons(design, values)).startswith(told)
+
+
+def test_every_training_has_a_name_of_its_own_that_says_what_it_is(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    design = read_design()
+    called = findings.labels(design, {name: findings.curve(each) for name, each in design.trainings.items()})
+    assert called["rmsprop-5"] == "RMSprop, 5 epochs"
+    assert called["stopped"] == "Adam, dropout 0.3, early stopping"
+    assert len(set(called.values())) == len(design.trainings)
+    same = dict.fromkeys(design.trainings, "Adam")
+    assert findings.labels(design, same) == {name: each.title for name, each in design.trainings.items()}

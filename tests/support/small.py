@@ -36,8 +36,8 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
         "left_out": 0, "most_frequent": 2, "untested": [],
     }  # fmt: skip
     params = {
-        "limit": None, "network": "dense", "hidden_units": 7, "dropout": 0.0, "monitor": "loss", "patience": None,
-        "save_best_only": False,
+        "limit": None, "network": "dense", "hidden_units": 7, "dropout": 0.0, "optimizer": "adam", "monitor": "loss",
+        "patience": None, "save_best_only": False, "seed": 1,
     }  # fmt: skip
     values = {
         "train": trained(epochs=1),
