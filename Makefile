@@ -23,7 +23,7 @@ BASELINE =
 
 # Another name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3. But what programs
 # read from the environment may stand there.
-KNOBS := $(shell sed -n 's/^\([a-z_]*\):.*/\1/p' params.yaml | grep -vx seed | tr a-z A-Z)
+KNOBS := $(shell sed -n 's/^\([a-z_]*\):.*/\1/p' params.yaml 2>/dev/null | grep -vx seed | tr a-z A-Z)
 NAMES = SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
 OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
 	%_PROXY %_proxy EPOCHS_CAP_GB CUDA_% TF_% DVC_% GIT_% PIP_%

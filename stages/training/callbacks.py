@@ -73,15 +73,15 @@ class StopIfUnwanted(keras.callbacks.Callback):
 class LiveTable(keras.callbacks.Callback):
     """Writes the epochs so far into a table, for who watches: `dvc plots show` in a second terminal, an editor.
 
-    No output of a stage: those are all of one run, or none is there. The file is whole at every moment, and where it
-    cannot be written the training goes on without it.
+    No output of a stage: those are all of one run, or none is there. The file is whole at every moment; where it cannot
+    be written, or there is no folder for it, the training goes on without it.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
         self.rows: list[list[float]] = []
-        self.writable = True
+        self.fault: str | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Take away what an earlier training left there."""
@@ -92,14 +92,24 @@ class LiveTable(keras.callbacks.Callback):
         self.rows.append([epoch + 1, *(logs[name] for name in METRICS)])
         self._write()
 
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Say what it could not do; not before, since where a disk is full the training ends in that line."""
+        if self.fault:
+            print(
+                f"{self.path} could not be written ({self.fault}), which nothing depends on",
+                file=sys.stderr,
+                flush=True,
+            )
+
     def _write(self) -> None:
-        if not self.writable:
+        if self.fault or not self.path.parent.is_dir():
             return
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
-            save_csv(temporary, ["epoch", *METRICS], self.rows)
-            temporary.replace(self.path)
+            try:
+                save_csv(temporary, ["epoch", *METRICS], self.rows)
+                temporary.replace(self.path)
+            finally:
+                temporary.unlink(missing_ok=True)
         except OSError as error:
-            self.writable = False
-            reason = one_line(error.strerror or error)
-            print(f"{self.path} cannot be written ({reason}): training goes on without it", file=sys.stderr, flush=True)
+            self.fault = one_line(error.strerror or error)

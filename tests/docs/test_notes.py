@@ -22,7 +22,8 @@ def code(text: str) -> list[str]:
 
 
 def links(text: str) -> list[str]:
-    return [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("notes")]
+    found = (target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("notes"))
+    return [target.replace(".ko.md", ".md").partition("#")[0] for target in found]
 
 
 def decimals(text: str) -> set[str]:

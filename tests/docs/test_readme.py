@@ -88,7 +88,7 @@ def test_what_is_said_of_the_claims_is_in_the_committed_table(name: str):
     }
     results = load_csv(ROOT / "study/notes/results.csv", {"training": str, "value": str, "mean": float})
     start = READMES[name].index("(study/notes/findings.png)")
-    said = READMES[name][start : READMES[name].index("[study/notes/README.md]")]
+    said = READMES[name][start : READMES[name].index("[study/notes/README")]
     for claim in (
         ("dropout-11", "gap"), ("dropout-11", "val_accuracy"), ("dropout-20", "val_loss"),
         ("dropout-20", "val_accuracy"), ("adam-stopped", "val_loss"), ("adam-stopped", "val_accuracy"),

@@ -107,7 +107,7 @@ def test_a_setting_with_fewer_seeds_is_not_chosen():
 def test_nothing_is_chosen_by_one_seed(effects):
     table = compare_settings(sweep(effects, seeds=1), "validation.loss", COMMITTED, None)
     assert conclusion(table) == "Nothing is chosen: that takes two settings with two seeds in common."
-    assert "nan" not in page(table).lower()
+    assert "nan" not in re.sub(r"base64,[^\"]+", "", page(table)).lower()
     for width in (80, 150):
         assert "nan" not in [cell for column in printed(table, width).columns for cell in column.cells]
 

@@ -259,10 +259,10 @@ def test_the_table_of_experiments_has_those_of_every_commit_and_fits_a_terminal(
     make_clone.run("git", "reset", "--quiet", "HEAD~1")
     assert shown.returncode == 0
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[\d;?]*\w", "", text).splitlines()]
-    (heads,) = [line.split() for line in lines if "experiment" in line]
-    assert heads == ["dropout", "val_loss", "commit", "experiment"]
+    (heads,) = [line.split() for line in lines if line.startswith("dropout")]
+    assert heads == ["dropout", "seeds", "val_loss", "±", "commit", "experiment"]
     start = make_clone.run("git", "rev-parse", "HEAD").stdout[:7]
-    assert any(line.split()[::2] == ["0.5", start] for line in lines)
+    assert any(line.split()[:2] + line.split()[3:4] == ["0.5", "1", start] for line in lines)
     assert max(map(len, lines)) < 80  # so nothing was cut off
     assert "…" not in text
 

@@ -89,8 +89,7 @@ def assert_agrees(clone: Clone, name: str) -> None:
 def used(clone: Clone) -> tuple[list[str], str]:
     """The experiments that the readers use, and all that `make experiments` says."""
     said = clone.run("python", "-m", "stages.commands.experiments", check=False)
-    table = said.stdout.split("\n\n")[0].splitlines()[1:]
-    return [line.split()[-1] for line in table if line.strip()], said.stdout + said.stderr
+    return re.findall(r"\b[0-9a-f]{7} (\S+)", said.stdout), said.stdout + said.stderr
 
 
 DROPOUT = ("params.yaml", "\ndropout: 0.25", "\ndropout: 0.65")

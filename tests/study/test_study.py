@@ -14,6 +14,7 @@ from stages.experiments.significance import spread
 from study.notes import findings, tables
 from study.notes import trainings as study_trainings
 from study.notes.design import read_design
+from study.notes.korean import korean
 from tests.support.small import small_study
 from tests.support.workspace import ROOT, new_processes, read_json, run_stages, work_in_a_copy
 
@@ -122,6 +123,33 @@ def test_the_page_has_every_training_every_claim_and_no_dead_link(study):
         assert "seeds" in line or "the same with every seed" in line  # two are too few to show anything
     for target in re.findall(r"\]\(([^)]+)\)", page):
         assert target == "../../benchmarks/results.md" or (study / "study/notes" / target).is_file(), target
+
+
+def test_both_languages_have_the_same_figures_commands_and_links(study):
+    pages = [(study / f"study/notes/README{twin}.md").read_text(encoding="utf-8") for twin in ("", ".ko")]
+
+    def found(page: str) -> list[list[str]]:
+        body = page.split("\n\n", 2)[2]
+        return [sorted(re.findall(what, body)) for what in (r"[+-]?\d+\.\d+", r"\]\(([^)]+)\)", r"(?m)^    (.+)$")]
+
+    assert found(pages[0]) == found(pages[1])
+    assert all(map(len, found(pages[0])))
+
+
+def test_all_that_the_design_says_has_its_korean(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    design = read_design()
+    shown, none = (
+        findings.compare({"a": sample})["a"]
+        for sample in ([1.0, 1.1, 0.9, 1.0, 1.1, 1.2], [0.1, -0.1, 0.1, -0.2, 0.1, 0.1])
+    )
+    few, same = (findings.compare({"a": sample})["a"] for sample in ([0.1, 0.2], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    said = [training.title for training in design.trainings.values()]
+    for claim in design.claims:
+        said += [claim.claim, claim.less, claim.more]
+        said += [findings.told(claim, found) for found in (shown, none, few, same)]
+    assert [text for text in said if korean(text) == text] == []
+    assert korean("Something else") == "Something else"
 
 
 def test_a_claim_is_told_by_its_own_words(study):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from stages.commands.install import MARK, digest, stamp
+from stages.train import LIVE
 from stages.training.store import STORE
 from tests.support.workspace import ROOT
 
@@ -73,7 +74,7 @@ def outputs(folder: Path) -> dict[Path, bytes]:
         path: path.read_bytes()
         for part in ("data", "models", "metrics", "plots")
         for path in (folder / part).rglob("*")
-        if path.is_file() and STORE.name not in path.parts
+        if path.is_file() and path.name != LIVE.name and STORE.name not in path.parts
     }
 
 

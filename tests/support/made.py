@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.train import LIVE
 from tests.support.workspace import ROOT, read_terminal, write_params
 
 AS_PROGRAM = "import sys; sys.argv[0] = '-m'\n"  # as Python has it for `python -m`
@@ -66,7 +67,7 @@ def outputs_in(folder: Path, patterns: tuple[str, ...] = OUTPUTS) -> dict[str, b
         path.relative_to(folder).as_posix(): path.read_bytes()
         for pattern in patterns
         for path in sorted(folder.glob(pattern))
-        if path.is_file() and path.name != "live.csv"
+        if path.is_file() and path.name != LIVE.name
     }
 
 

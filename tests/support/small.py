@@ -62,7 +62,8 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
 def small_study(folder: Path, **changes) -> None:
     """The study of the notes on the digits, of two seeds and a quarter of the epochs."""
     (folder / "study/notes").mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "study/notes/README.md.jinja", folder / "study/notes")
+    for page in (ROOT / "study/notes").glob("*.jinja"):
+        shutil.copy(page, folder / "study/notes")
     (folder / "benchmarks").mkdir(exist_ok=True)
     shutil.copy(ROOT / "benchmarks/results.json", folder / "benchmarks")
     design = yaml.safe_load((ROOT / "study/notes.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes

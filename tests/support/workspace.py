@@ -20,6 +20,7 @@ from stages.base.params import Params, read_params
 from stages.base.process import LOCK
 from stages.commands.export import PACKAGES
 from stages.data.images import Images
+from stages.train import LIVE
 from stages.training.store import STORE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -112,11 +113,13 @@ def new_processes() -> None:
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every file with its contents, every folder; but not the lock and the store, on which nothing depends."""
+    """Every file with its contents, every folder; but not the lock, the store and the table of the last training, on
+    which nothing depends.
+    """
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
-        if path.name != LOCK.name and STORE.name not in path.parts
+        if path.name not in (LOCK.name, LIVE.name) and STORE.name not in path.parts
     }
 
 

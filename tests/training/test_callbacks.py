@@ -91,10 +91,9 @@ def test_the_live_table_grows_a_row_an_epoch_from_nothing(tmp_path: Path):
 
 
 def test_where_the_live_table_cannot_be_written_training_goes_on(tmp_path: Path, capsys):
-    path = tmp_path / "gone/live.csv"
-    model = play([0.3, 0.2], [LiveTable(path)])
+    path = tmp_path / "live.csv"
+    path.mkdir()
+    model = play([0.3, 0.2], [LiveTable(path), LiveTable(tmp_path / "gone/live.csv")])
     assert weight(model) == 2
-    assert (
-        capsys.readouterr().err
-        == f"{path} cannot be written (No such file or directory): training goes on without it\n"
-    )
+    assert capsys.readouterr().err == f"{path} could not be written (Is a directory), which nothing depends on\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["live.csv"]
