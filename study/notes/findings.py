@@ -14,6 +14,7 @@ from stages.report.pages import render
 from stages.report.style import save_png, use_style
 from study.notes.design import Claim, Study, Training, read_design
 from study.notes.figures import Measured, curves, findings, patience
+from study.notes.korean import korean
 from study.notes.tables import Values, load_history, load_values, longest
 
 # as Keras writes them
@@ -138,17 +139,20 @@ def seconds_an_epoch() -> tuple[float, str]:
     return row["ours"]["median"], "{cores} cores, {processor}".format(**benchmark["machine"])
 
 
-def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]) -> str:
-    """study/notes/README.md."""
+def page(
+    template: str, study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]
+) -> str:
+    """study/notes/README.md and its Korean twin."""
     seconds, machine = seconds_an_epoch()
     data = load_json(DATA, "dataset", "train", "val", "test")
     return render(
-        Path("study/notes/README.md.jinja"),
+        Path(f"study/notes/{template}.jinja"),
         study=study,
         data=data,
         spreads=spreads,
         claims=claims,
         told=told,
+        korean=korean,
         command=command,
         seconds=seconds,
         machine=machine,
@@ -156,7 +160,7 @@ def page(study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple
 
 
 def main() -> None:
-    """Tables in study/notes/ -> study/notes/{results,claims}.csv, {findings,curves,patience}.png, README.md."""
+    """Tables in study/notes/ -> study/notes/{results,claims}.csv, {findings,curves,patience}.png, README{,.ko}.md."""
     inputs = Inputs("notes-findings", "study/dvc.yaml")
     study = read_design()
     history = load_history(study)
@@ -178,7 +182,8 @@ def main() -> None:
         )
         for name, figure in drawn.items():
             save_png(figure, begin(Path(f"study/notes/{name}.png")))
-        begin(Path("study/notes/README.md")).write_text(page(study, spreads, claims), encoding="utf-8")
+        for name in ("README.md", "README.ko.md"):
+            begin(Path(f"study/notes/{name}")).write_text(page(name, study, spreads, claims), encoding="utf-8")
     for claim, found in claims:
         print(f"{claim.claim}: {told(claim, found)}")
 
