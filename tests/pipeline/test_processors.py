@@ -97,7 +97,7 @@ def everything(folder: Path, cpu: str | None = None) -> dict[str, bytes]:
 @pytest.mark.acceptance
 def test_everything_has_the_same_bytes(real_data, tmp_path: Path):
     here = everything(tmp_path / "here")
-    assert len(here) == len(RUNS) * 26 + 2 + 9
+    assert len(here) == len(RUNS) * 26 + 2 + 12
     for cpu in ("Haswell", "EPYC"):
         there = everything(tmp_path / cpu, cpu)
         assert there.keys() == here.keys()
