@@ -24,11 +24,14 @@ def headline(table: Table) -> str:
         others = len(table.rows) - 1
         return f"{table.baseline.label} beside {others} other{'s' * (others > 1)}, by {table.metric}"
     top, _ = found
-    most = "lowest" if lower_is_better(table.metric) else "highest"
+    less = lower_is_better(table.metric)
+    if top.verdict == "better":
+        by = f"{'lower' if less else 'higher'} by {abs(top.comparison.difference.mean):.4f}"
+        return f"{top.label} is better than {table.baseline.label}: mean {table.metric} is {by}"
+    most = f"the {'lowest' if less else 'highest'} mean {table.metric}"
     if top.setting == table.baseline.setting:
-        return f"Nothing tried is better than {top.label}, which has the {most} mean {table.metric}"
-    beside = f"the {most} mean {table.metric}; beside {table.baseline.label}"
-    return f"{top.label} has {beside}: {top.verdict.split(' (')[0]}"
+        return f"Nothing tried is better than {top.label}, which has {most}"
+    return f"Nothing is shown to be better than {table.baseline.label}; {top.label} has {most}"
 
 
 def differences(table: Table) -> Figure:
