@@ -2,12 +2,12 @@
 training; a table that grows while it trains.
 """
 
+import csv
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.base.errors import one_line
-from stages.base.files import save_csv
 from stages.base.params import METRICS, Logs
 from stages.base.process import stop_if_unwanted
 from stages.training.backend import keras
@@ -71,45 +71,35 @@ class StopIfUnwanted(keras.callbacks.Callback):
 
 
 class LiveTable(keras.callbacks.Callback):
-    """Writes the epochs so far into a table, for who watches: `dvc plots show` in a second terminal, an editor.
+    """Adds a line for each epoch to a table, for who watches: `dvc plots show` in a second terminal, an editor.
 
-    No output of a stage: those are all of one run, or none is there. The file is whole at every moment; where it cannot
-    be written, or there is no folder for it, the training goes on without it.
+    No output of a stage: those are all of one run, or none is there. Where it cannot be written, or there is no folder
+    for it, the training goes on without it.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.rows: list[list[float]] = []
         self.fault: str | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Take away what an earlier training left there."""
-        self._write()
+        """Begin anew, whatever an earlier training left there."""
+        self._write("w", ["epoch", *METRICS])
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Add a row."""
-        self.rows.append([epoch + 1, *(logs[name] for name in METRICS)])
-        self._write()
+        """Add its line, in one piece."""
+        self._write("a", [epoch + 1, *(logs[name] for name in METRICS)])
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Say what it could not do; not before, since where a disk is full the training ends in that line."""
         if self.fault:
-            print(
-                f"{self.path} could not be written ({self.fault}), which nothing depends on",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"{self.path} could not be written ({self.fault}), which nothing depends on", file=sys.stderr)
 
-    def _write(self) -> None:
+    def _write(self, mode: str, row: list) -> None:
         if self.fault or not self.path.parent.is_dir():
             return
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
-            try:
-                save_csv(temporary, ["epoch", *METRICS], self.rows)
-                temporary.replace(self.path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with self.path.open(mode, newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(row)
         except OSError as error:
             self.fault = one_line(error.strerror or error)
