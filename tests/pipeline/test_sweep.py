@@ -103,7 +103,12 @@ def test_one_question_is_answered_in_a_sentence_and_a_picture(digits_clone: Clon
     assert "4 experiments, 4 of them there already" in again
     assert again.split("\n\n", 1)[1] == said.split("\n\n", 1)[1]
     assert (digits_clone.folder / "plots/try.png").read_bytes() == picture
-    of_other_images = digits_clone.run(*asked, "-S", "limit=300").stdout
+
+
+@pytest.mark.acceptance
+def test_a_question_about_other_images_is_answered_on_these(digits_clone: Clone):
+    asked = ("-S", "dropout=0.5", "-S", "epochs=1", "-S", "limit=300", "--seeds", "2")
+    of_other_images = digits_clone.run("python", "-m", "stages.commands.answer", *asked).stdout
     assert "epochs 1 instead of 3, on limit 300: validation loss" in " ".join(of_other_images.split())
 
 
