@@ -15,6 +15,12 @@ from stages.training.keras_files import make_canonical
 from tests.support.workspace import history, read_json, run_stages
 
 
+def test_the_table_of_the_last_training_has_its_epochs(workspace):
+    Path("plots").mkdir()
+    run_stages(workspace, prepare, train, epochs=2)
+    assert train.LIVE.read_bytes() == Path("plots/history.csv").read_bytes()
+
+
 def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
     run_stages(workspace, prepare, train, epochs=40, learning_rate=0.03)
     metrics, values = read_json("metrics/train.json"), history()

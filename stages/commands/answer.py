@@ -7,6 +7,7 @@ failed, 2 wrong parameters, or nothing to compare; 3 the data cannot be reached.
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from stages.base.errors import UserError
 from stages.base.params import Params, in_words
@@ -21,15 +22,14 @@ from stages.report.style import save_png, use_style
 PICTURE = Path("plots/try.png")
 
 
-def changed(committed: Params, given: list[str]) -> Params:
-    """The committed parameters with those given changed.
+def changed(committed: Params, values: dict[str, list[Any]]) -> Params:
+    """The committed parameters with these values, of which there must be one each.
 
     Raises:
-        UserError: what is given is not one value for each of some parameters, or changes nothing.
+        UserError: there are several or none, one is wrong, or they change nothing.
     """
-    if not given:
+    if not values:
         raise UserError("try: say what to change: make try DROPOUT=0.5")
-    values = sweep.varied(given, None, "try")
     if several := [name for name, of in values.items() if len(of) > 1]:
         raise UserError(f"try: {several[0]}: must be one value, got {len(values[several[0]])}; several: make sweep")
     if "seed" in values:
@@ -46,11 +46,12 @@ def main() -> None:
     parser.add_argument("--metric", default="validation.loss", help="as `dvc exp show` names it")
     options = sweep.arguments(parser)
     committed = committed_params()
-    params = changed(committed, options.set_param)
+    values = sweep.varied(options.set_param, None, "try")
+    params = changed(committed, values)
     base = baseline_of(params, committed)
     if options.metric not in (known := committed_metrics()):
         raise UserError(f"try: metric: must be one of {', '.join(sorted(known))}, got {options.metric!r}")
-    values = sweep.varied(options.set_param, options.seeds or 10, "try")
+    values["seed"] = list(range(1, (options.seeds or 10) + 1))
     runs = sweep.grid(committed, values, "try")
     sweep.run_all(runs, list(values), options.jobs)
     found = [each for each in succeeded()[0] if each.params in runs]

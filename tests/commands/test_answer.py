@@ -8,6 +8,7 @@ from stages.base.errors import UserError
 from stages.base.params import read_params
 from stages.commands import answer
 from stages.commands.answer import changed
+from stages.commands.sweep import varied
 from tests.support.workspace import ROOT
 
 COMMITTED = read_params(ROOT / "params.yaml")
@@ -28,12 +29,12 @@ COMMITTED = read_params(ROOT / "params.yaml")
 )
 def test_what_is_no_question_is_refused_in_one_line(given: list[str], line: str):
     with pytest.raises(UserError) as error:
-        changed(COMMITTED, given)
+        changed(COMMITTED, varied(given, None, "try"))
     assert str(error.value) == line
 
 
 def test_several_parameters_can_change_together():
-    params = changed(COMMITTED, ["dropout=0.5", "patience=null", "limit=600"])
+    params = changed(COMMITTED, {"dropout": [0.5], "patience": [None], "limit": [600]})
     assert (params.dropout, params.patience, params.limit) == (0.5, None, 600)
 
 

@@ -186,7 +186,12 @@ def test_metrics_and_plots_are_shown(digits_clone: Clone):
         assert name in shown
     drawn = digits_clone.dvc("plots", "show", "--json")
     assert "warning" not in (drawn.stdout + drawn.stderr).lower()
-    assert set(json.loads(drawn.stdout)["data"]) >= {
+    data = json.loads(drawn.stdout)["data"]
+    specs = {name: json.dumps(found[0]["content"]) for name, found in data.items() if found and "content" in found[0]}
+    assert "The last training here" in specs
+    assert "domain" in specs["plots/per_class.csv"]  # not from wherever the bars differ
+    assert "strokeDash" in specs["plots/reliability.csv"]  # the diagonal
+    assert set(data) >= {
         "Loss", "Accuracy", "The last training here", "plots/history.csv", "plots/predictions.csv",
         "plots/per_class.csv",
         "plots/reliability.csv", "plots/curves.png", "plots/confusion.png", "plots/reliability.png",
