@@ -27,6 +27,7 @@ Open   plots/report.html        all of the run in one page: make report
 Type   source .venv/bin/activate
        dvc exp run -S dropout=0.5   another dropout rate; the knobs: params.yaml
        dvc metrics diff             what it changed
+       make try DROPOUT=0.5         is it better? ten seeds, one answer
        make back                    to the committed parameters and results"""
 
 SEEDS = """
