@@ -9,6 +9,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FI
 COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
+TOGETHER = .venv/together.txt
+
 IN_PARALLEL = pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder  # a file to a worker, in order
 
 # `make try` and `make sweep` set any of params.yaml, in capitals: DROPOUT=0.5. Where none is named, `make sweep` varies
@@ -38,7 +40,7 @@ $(error $(firstword $(SETS)) is for make try and make sweep; one run: dvc exp ru
 endif
 SET = $(foreach name,$(SETS),--set-param '$(shell echo $(name) | tr A-Z a-z)=$($(name))')
 
-.PHONY: ready ready-dev ready-onnx repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
+.PHONY: ready ready-dev ready-onnx ready-s3 repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
 
 repro: ready ## run the whole pipeline, show the results; just `make` too
 	@$(IN_VENV); export PATH; python -m stages.commands.repro && python -m stages.commands.summary
@@ -89,7 +91,7 @@ test: ready-dev ## lint, and all tests but the long ones: about six minutes
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) $(IN_PARALLEL)
 
-acceptance: ready-dev ready-onnx ## the long tests, most of them on all 60,000 real images
+acceptance: ready-dev ready-onnx ready-s3 ## the long tests, most of them on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
 	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/training/test_resume.py \
 		-k 'together or any_sequence'
@@ -101,10 +103,13 @@ format: ready-dev ## format the code, mend what the linter can mend
 	@$(IN_VENV) ruff format .
 	@$(IN_VENV) ruff check --fix .
 
+# First all together, so that what is installed beside the rest fits it; then each by itself, of those versions.
 lock: ready ## pin the newest versions that pyproject.toml allows, by hash
 	@$(IN_VENV) pip install --quiet uv==0.13.9
-	@$(IN_VENV) $(COMPILE) pyproject.toml --output-file requirements.txt
-	@$(IN_VENV) $(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(IN_VENV) $(COMPILE) pyproject.toml --group dev --group s3 --output-file $(TOGETHER)
+	@$(IN_VENV) $(COMPILE) pyproject.toml --constraint $(TOGETHER) --output-file requirements.txt
+	@$(IN_VENV); export PATH; for group in dev s3; do \
+		$(COMPILE) --group $$group --constraint $(TOGETHER) --output-file requirements-$$group.txt || exit 1; done
 	@$(IN_VENV) $(COMPILE) --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
 		--python-version 3.11
 
@@ -124,6 +129,7 @@ help: ## this list
 ready: ; @$(INSTALL)
 ready-dev: ; @$(INSTALL) dev
 ready-onnx: ; @$(INSTALL) onnx
+ready-s3: ; @$(INSTALL) s3
 
 INSTALL = found=; for python in .venv/bin/python $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \

@@ -1,8 +1,9 @@
 """Install the pinned packages into .venv: what every `make` target begins with.
 
-By itself: python3 -m stages.commands.install [dev|onnx]. Only Python's own library is used. An environment that `make`
-made has its mark in it. Any other one, and a link, is the user's: it is used where it has what is pinned, and never
-changed. Exit codes: 1 the packages cannot be installed, 2 this is no Git clone, or such an environment lacks something.
+By itself: python3 -m stages.commands.install [dev|onnx|s3]. Only Python's own library is used. An environment that
+`make` made has its mark in it. Any other one, and a link, is the user's: it is used where it has what is pinned, and
+never changed. Exit codes: 1 the packages cannot be installed, 2 this is no Git clone, or such an environment lacks
+something.
 """
 
 import fcntl
@@ -26,6 +27,7 @@ PINS = {
     "run": ("requirements.txt", "2.7 GB, about two minutes"),
     "dev": ("requirements-dev.txt", "for the tests, 0.2 GB"),
     "onnx": ("requirements-onnx.txt", "for make export, 0.1 GB"),
+    "s3": ("requirements-s3.txt", "for a remote in S3, 0.1 GB"),
 }
 # pip's own variables that would have it install elsewhere, or other things. Indexes, proxies and caches stay.
 ELSEWHERE = tuple(
@@ -152,7 +154,7 @@ def main() -> None:
     """requirements*.txt -> .venv."""
     names = ["run", *sys.argv[1:]]
     if unknown := [name for name in names if name not in PINS]:
-        raise UserError(f"install: must be dev or onnx, got {unknown[0]!r}")
+        raise UserError(f"install: must be {' or '.join(list(PINS)[1:])}, got {unknown[0]!r}")
     check_clone()
     pins = Path(PINS["run"][0])
     mode = "r+" if os.access(pins, os.W_OK) else "r"  # network file systems lock only what may be written

@@ -71,7 +71,7 @@ class Clone:
 
 def outputs(folder: Path) -> dict[Path, bytes]:
     return {
-        path: path.read_bytes()
+        path.relative_to(folder): path.read_bytes()
         for part in ("data", "models", "metrics", "plots")
         for path in (folder / part).rglob("*")
         if path.is_file() and path.name != LIVE.name and STORE.name not in path.parts
