@@ -75,7 +75,10 @@ def s3_team(first: Clone, server: Server, tmp_path: Path) -> Team:
     return Team(first, tmp_path, f"s3://{server.bucket}/dvc", server.url)
 
 
-@pytest.mark.parametrize("kind", ["folder_team", pytest.param("s3_team", marks=needs_s3)])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("folder_team", marks=pytest.mark.acceptance), pytest.param("s3_team", marks=needs_s3)],
+)
 def test_what_one_machine_pushed_another_pulls_and_has_nothing_to_do(kind: str, request, tmp_path: Path):
     team = request.getfixturevalue(kind)
     team.first.dvc("push")
@@ -95,7 +98,9 @@ def test_what_one_machine_pushed_another_pulls_and_has_nothing_to_do(kind: str, 
 
 
 @needs_s3
-@pytest.mark.parametrize("how", ["the server fails", "the client is killed"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("the server fails", marks=pytest.mark.acceptance), "the client is killed"]
+)
 def test_a_push_that_breaks_off_loses_nothing_and_is_completed_by_another(
     s3_team: Team, server: Server, tmp_path: Path, how: str
 ):
@@ -129,6 +134,7 @@ def test_a_push_that_breaks_off_loses_nothing_and_is_completed_by_another(
     assert outputs(second.folder) == before
 
 
+@pytest.mark.acceptance
 def test_raw_files_come_from_the_remote_to_where_no_internet_is(real_data, folder_team: Team, tmp_path, monkeypatch):
     team, folder = folder_team, folder_team.first.folder
     for _, file in read_registry().files:
