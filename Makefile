@@ -23,10 +23,13 @@ JOBS = 2
 METRIC = validation.loss
 BASELINE =
 
+# Which part of the study `make study` runs: notes or sizes; empty: all.
+PART =
+
 # Another name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3. But what programs
 # read from the environment may stand there.
 KNOBS := $(shell sed -n 's/^\([a-z_]*\):.*/\1/p' params.yaml 2>/dev/null | grep -vx seed | tr a-z A-Z)
-NAMES = SEEDS JOBS METRIC BASELINE IMAGE FORMAT PYTHON
+NAMES = SEEDS JOBS METRIC BASELINE IMAGE FORMAT PART PYTHON
 OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
 	%_PROXY %_proxy EPOCHS_CAP_GB CUDA_% TF_% DVC_% GIT_% PIP_%
 GIVEN = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
@@ -71,8 +74,8 @@ export: ready-onnx ## the model for other runtimes: models/model.onnx, checked
 verify: ready ## make the committed results again and compare every byte
 	@$(IN_VENV) python -m stages.commands.verify
 
-study: ready ## the notes' five trainings with ten seeds each, in study/
-	@$(IN_VENV) python -m stages.commands.repro study/dvc.yaml
+study: ready ## what is said of dropout, over seeds; a part alone: PART=notes
+	@$(IN_VENV) python -m study $(if $(PART),'$(PART)')
 
 try: ready ## one question, ten seeds, one answer: DROPOUT=0.5; any parameter
 	@$(IN_VENV) python -m stages.commands.answer $(SET) --metric '$(METRIC)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
@@ -86,7 +89,7 @@ unit: ready-dev ## lint, and the tests that start no process: a minute or two
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) $(IN_PARALLEL) -m 'not (process or dvc or acceptance)'
 
-test: ready-dev ## lint, and all tests but the long ones: about six minutes
+test: ready-dev ## lint, and all tests but the long ones: some 25 minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) $(IN_PARALLEL)

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,9 +71,9 @@ def become_dvc(*words: str) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-m", "dvc", *words], os.environ | identity())
 
 
-def main() -> None:
-    """params.yaml, the data -> every output."""
-    targets = sys.argv[1:]
+def main(targets: Sequence[str] | None = None) -> None:
+    """params.yaml, the data -> every output; or of these stages alone, as `dvc repro` takes them."""
+    targets = sys.argv[1:] if targets is None else targets
     if "EPOCHS_CAP_GB" in os.environ:  # else the import is saved
         from stages.training.store import cap
 

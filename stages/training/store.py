@@ -272,6 +272,43 @@ def stored_epochs(
     )
 
 
+def stored_history(
+    model: "keras.Model",
+    train: Images,
+    val: Images,
+    environment: dict[str, str],
+    epochs: int,
+    *,
+    batch_size: int,
+    seed: int,
+) -> tuple[dict[str, list[float]], int]:
+    """The logs of a training that nothing stops, for who wants nothing else of it: read back, or computed and written.
+
+    One record of a few kB in the place of a state an epoch: so hundreds of trainings find room, and one that is killed
+    begins again.
+
+    Returns:
+        Keras's `History.history`, and how many epochs were computed.
+
+    Raises:
+        UserError: see `stored_epochs`; a loss is not finite any more.
+    """
+    from stages.training.callbacks import StopIfUnwanted
+    from stages.training.epochs import epoch_runner, run_epochs
+
+    batch_size = min(batch_size, len(train.labels))
+
+    def all_up_to(epoch: int) -> dict[str, list[float]]:
+        run_epoch = epoch_runner(model, train, val, batch_size, seed)
+        return run_epochs(model, run_epoch, epoch + 1, [StopIfUnwanted()])
+
+    key = epoch_key(model, train, val, batch_size=batch_size, seed=seed, environment=environment)
+    key = digest(key, *map(np.asarray, model.variables))  # nothing says from which state, as an epoch's name does
+    with StoredEpochs(all_up_to, [], key, main_checkout() / STORE, cap()) as stored:
+        history = stored(epochs - 1)
+    return history, epochs if stored.computed else 0
+
+
 def cap() -> float:
     """How many GB the store may hold.
 

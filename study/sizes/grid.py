@@ -12,6 +12,8 @@ from stages.base.yaml_files import Checked, read_yaml
 GRID = Path("study/sizes.yaml")
 OF_A_NETWORK = ("title", "dropout", "images", "seeds")  # of its row; the rest are parameters
 
+# what is measured of a training
+MEASURED = ("epochs", "kept_epoch", "kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy")
 Value = Literal["kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy"]
 
 

@@ -106,3 +106,32 @@ def test_what_is_said_of_the_claims_is_in_the_committed_table(name: str):
     for accuracy in ("val_accuracy", "test_accuracy"):
         values = [row[accuracy] for row in seeds]
         assert re.search(rf"{min(values):.4f}\D+?{max(values):.4f}", said), accuracy
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_what_is_said_of_the_second_part_is_in_its_table(name: str):
+    columns = {"value": str, "early_stopping": str, "network": str, "images": int, "dropout": float, "mean": float,
+               "low": float, "high": float, "adjusted_p": float}  # fmt: skip
+    rows = load_csv(ROOT / "study/sizes/effects.csv", columns)
+    start = READMES[name].index("(study/sizes/dropout.png)")
+    said = READMES[name][start : READMES[name].index("[study/sizes/README")]
+
+    def of(*columns: object) -> list[dict]:
+        return [row for row in rows if tuple(row.values())[: len(columns)] == columns]
+
+    for cell, sign in (
+        (("dense-100", 4000, 0.5), -1), (("dense-100", 48000, 0.5), 1),
+        (("dense-1000", 4000, 0.5), -1), (("cnn", 16000, 0.4), -1),
+    ):  # fmt: skip
+        (row,) = of("kept_val_loss", "false", *cell)
+        assert row["adjusted_p"] <= 0.05
+        assert row["mean"] * sign > 0
+        assert all(f"{abs(row[part]):.4f}" in said for part in ("mean", "low", "high")), cell
+    (row,) = of("kept_val_loss", "false", "dense-1000", 48000, 0.5)
+    assert row["adjusted_p"] > 0.05
+    for value, stopping, lower, higher in (
+        ("last_val_loss", "false", 19, 0), ("last_val_accuracy", "false", 1, 1), ("kept_val_loss", "true", 1, 0),
+    ):  # fmt: skip
+        shown = [row["mean"] for row in of(value, stopping) if row["adjusted_p"] <= 0.05]
+        assert len(of(value, stopping)) == 19
+        assert [sum(mean < 0 for mean in shown), sum(mean > 0 for mean in shown)] == [lower, higher]

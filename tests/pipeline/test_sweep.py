@@ -23,6 +23,7 @@ from tests.support.workspace import ROOT
 
 COMMITTED = read_params(ROOT / "params.yaml")
 SWEEP = ("python", "-m", "stages.commands.sweep")
+ANSWER = ("python", "-m", "stages.commands.answer")
 
 
 def test_a_clone_is_committed_in_by_whom_the_repository_names(tmp_path, monkeypatch):
@@ -88,9 +89,17 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
             ("0.5", "1"), ("0.5", "2"), ("0.3", "2"),
         }  # fmt: skip
 
+    # one question is answered by what is there; one seed is no answer, and that is said
+    said = digits_clone.run(*ANSWER, "-S", "dropout=0.5", "-S", "epochs=20", "--seeds", "1").stdout
+    assert "2 experiments, 2 of them there already" in said
+    assert "dropout 0.5 instead of 0.3, epochs 20 instead of 3: " in said
+    assert (digits_clone.folder / "plots/try.png").exists()
+    assert digits_clone.git_status() == ""
 
+
+@pytest.mark.acceptance
 def test_one_question_is_answered_in_a_sentence_and_a_picture(digits_clone: Clone):
-    asked = ("python", "-m", "stages.commands.answer", "-S", "dropout=0.5", "-S", "epochs=1", "--seeds", "2")
+    asked = (*ANSWER, "-S", "dropout=0.5", "-S", "epochs=1", "--seeds", "2")
     said = digits_clone.run(*asked).stdout
     assert "4 experiments, " in said
     last = " ".join(said.split("\n\n", 1)[1].split())
@@ -108,7 +117,7 @@ def test_one_question_is_answered_in_a_sentence_and_a_picture(digits_clone: Clon
 @pytest.mark.acceptance
 def test_a_question_about_other_images_is_answered_on_these(digits_clone: Clone):
     asked = ("-S", "dropout=0.5", "-S", "epochs=1", "-S", "limit=300", "--seeds", "2")
-    of_other_images = digits_clone.run("python", "-m", "stages.commands.answer", *asked).stdout
+    of_other_images = digits_clone.run(*ANSWER, *asked).stdout
     assert "epochs 1 instead of 3, on limit 300: validation loss" in " ".join(of_other_images.split())
 
 

@@ -31,6 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         run_stages(folder, prepare)
         small_study(folder)
+        new_processes()  # what another file of tests left behind works in its folder
         study_trainings.main()
         findings.main()
     return folder

@@ -1,6 +1,7 @@
 """A few images that are told apart by their grey, and a run on them; a small study."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,17 @@ def small_study(folder: Path, **changes) -> None:
         training["epochs"] = -(-training["epochs"] // 4)
     design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
     (folder / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
+
+
+def small_sizes(folder: Path, seeds: int = 2, kinds: Sequence[str] = ("dense", "cnn")) -> None:
+    """Its second part on the digits: three epochs, a hundredth of the images, the fewest and the most."""
+    (folder / "study/sizes").mkdir(parents=True, exist_ok=True)
+    for page in (ROOT / "study/sizes").glob("*.jinja"):
+        shutil.copy(page, folder / "study/sizes")
+    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8")) | {"epochs": 3, "patience": 1}
+    rows = design["networks"].items()
+    design["networks"] = {name: row for name, row in rows if row["network"] in kinds}
+    for network in design["networks"].values():
+        network |= {"seeds": seeds, "images": [network["images"][n] // 100 for n in (0, -1)]}
+        network["hidden_units"] //= 10
+    (folder / "study/sizes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")

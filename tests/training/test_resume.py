@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from stages import prepare, train
 from stages.base.environment import environment
-from stages.data.datasets import Dataset
+from stages.data.datasets import Dataset, digits
 from stages.data.images import Images
 from stages.training import epochs, store
+from stages.training.backend import keras
 from stages.training.model import compiled_model
+from stages.training.store import stored_history
 from tests.support.sources import imports
 from tests.support.workspace import ROOT, head, params, write_params
 
@@ -211,3 +213,29 @@ def test_any_sequence_of_kills_and_changes_ends_at_the_bytes_of_one_clean_run(pr
     repeated = len(calls) - len(set(calls))
     assert repeated <= sum(kill is not None for *_, kill in steps)  # a kill costs at most the epoch it falls into
     assert ended == from_nothing(patience=patience, epochs=count)
+
+
+def test_the_history_of_a_whole_training_is_stored_without_its_states(workspace: Path, calls, capsys):
+    data, small = digits(), params(hidden_units=8, seed=1)
+    train_set, val = head(data.train, 200), head(data.test, 100)
+
+    def stored(shift: float = 0) -> tuple[dict[str, list[float]], int]:
+        model = compiled_model(train_set, small)
+        for weights in model.trainable_variables:
+            weights.assign_add(keras.ops.full_like(weights, shift))
+        return stored_history(model, train_set, val, {}, 3, batch_size=32, seed=1)
+
+    model = compiled_model(train_set, small)
+    plain = epochs.run_epochs(model, epochs.epoch_runner(model, train_set, val, 32, 1), 3, [])
+    calls.clear()
+    assert stored() == (plain, 3)
+    assert stored() == (plain, 0)
+    assert calls == [0, 1, 2]
+    (record,) = Path("models/.epochs").glob("*/[0-9]*")
+    assert record.stat().st_size < 4096
+    record.write_bytes(record.read_bytes()[:-1])
+    assert stored() == (plain, 3)
+    assert "is damaged: epoch 3 is computed" in capsys.readouterr().err
+    other, computed = stored(shift=0.1)  # from other weights
+    assert computed == 3
+    assert other != plain

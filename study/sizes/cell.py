@@ -1,0 +1,43 @@
+"""One training of the study's second part: of one network, rate, number of images and seed."""
+
+from pathlib import Path
+
+from stages.base.environment import environment
+from stages.base.errors import UserError
+from stages.base.params import TrainingParams, written
+from stages.base.process import note_who_waits
+from stages.data.images import Images, load_images
+from stages.training.backend import gpus
+from stages.training.model import compiled_model
+from stages.training.store import stored_history
+from study.sizes.grid import GRID, MEASURED, Cell
+from study.stopping import with_patience
+
+COLUMNS = ("network", "images", "dropout", "seed", "early_stopping", *MEASURED)
+
+
+def train_cell(params: TrainingParams, cell: Cell, seed: int) -> tuple[list[list], int]:
+    """Train for all epochs, or read back what did.
+
+    Returns:
+        A row without early stopping and one with it, as in `COLUMNS`; and how many epochs were computed.
+
+    Raises:
+        UserError: there are not so many images.
+    """
+    note_who_waits()  # in a process of its own
+    whole, val = (load_images(Path(f"data/prepared/{part}.npz")) for part in ("train", "val"))
+    if cell.images > len(whole.labels):
+        raise UserError(f"{GRID}: images: at most {len(whole.labels):,} are there, got {cell.images:,}")
+    train = Images(whole.images[: cell.images], whole.labels[: cell.images], whole.classes)
+    model = compiled_model(train, params.model_copy(update={"dropout": cell.dropout, "seed": seed}))
+    history, computed = stored_history(
+        model, train, val, environment(gpus()), params.epochs, batch_size=params.batch_size, seed=seed
+    )
+    rows = []
+    for patience in (None, params.patience):
+        last, kept = with_patience(history, params.monitor, patience, params.min_delta)
+        values = (history[name][epoch - 1] for epoch in (kept, last) for name in ("val_loss", "val_accuracy"))
+        stopping = written(patience is not None)
+        rows.append([cell.network, cell.images, written(cell.dropout), seed, stopping, last, kept, *values])
+    return rows, computed
