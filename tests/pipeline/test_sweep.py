@@ -94,7 +94,6 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
     assert "2 experiments, 2 of them there already" in said
     assert "dropout 0.5 instead of 0.3, epochs 20 instead of 3: " in said
     assert (digits_clone.folder / "plots/try.png").exists()
-    assert digits_clone.git_status() == ""
 
 
 @pytest.mark.acceptance
