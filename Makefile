@@ -19,6 +19,10 @@ USUAL = dropout=0,0.1,0.3,0.5 patience=1,2,5
 SEEDS = 10
 JOBS = 2
 
+# Where they run instead of here: on the workers of a Dask scheduler, tcp://host:8786 (docs/scaling.md).
+SCHEDULER =
+ELSEWHERE = $(if $(SCHEDULER),--scheduler '$(SCHEDULER)')
+
 # What is compared, and for `make compare` with what: BASELINE=dropout=0,patience=5; empty: the committed parameters.
 METRIC = validation.loss
 BASELINE =
@@ -29,7 +33,7 @@ PART =
 # Another name on the command line is a slip, of which make would take no notice: dropout=0, SEED=3. But what programs
 # read from the environment may stand there.
 KNOBS := $(shell sed -n 's/^\([a-z_]*\):.*/\1/p' params.yaml 2>/dev/null | grep -vx seed | tr a-z A-Z)
-NAMES = SEEDS JOBS METRIC BASELINE IMAGE FORMAT PART PYTHON
+NAMES = SEEDS JOBS SCHEDULER METRIC BASELINE IMAGE FORMAT PART PYTHON
 OTHERS = FASHION_MNIST_DIR EXAMPLES PYTEST_% SHELL BROWSER HOME TMPDIR LANG LC_% NO_COLOR COLUMNS \
 	%_PROXY %_proxy EPOCHS_CAP_GB CUDA_% TF_% DVC_% GIT_% PIP_%
 GIVEN = $(foreach word,$(MAKEOVERRIDES),$(firstword $(subst =, ,$(word))))
@@ -43,7 +47,7 @@ $(error $(firstword $(SETS)) is for make try and make sweep; one run: dvc exp ru
 endif
 SET = $(foreach name,$(SETS),--set-param '$(shell echo $(name) | tr A-Z a-z)=$($(name))')
 
-.PHONY: ready ready-dev ready-onnx ready-s3 repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
+.PHONY: ready ready-dev ready-onnx ready-s3 ready-distributed repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
 
 repro: ready ## run the whole pipeline, show the results; just `make` too
 	@$(IN_VENV); export PATH; python -m stages.commands.repro && python -m stages.commands.summary
@@ -78,11 +82,12 @@ study: ready ## what is said of dropout, over seeds; a part alone: PART=notes
 	@$(IN_VENV) python -m study $(if $(PART),'$(PART)')
 
 try: ready ## one question, ten seeds, one answer: DROPOUT=0.5; any parameter
-	@$(IN_VENV) python -m stages.commands.answer $(SET) --metric '$(METRIC)' --seeds '$(SEEDS)' --jobs '$(JOBS)'
+	@$(IN_VENV) python -m stages.commands.answer $(SET) --metric '$(METRIC)' --seeds '$(SEEDS)' --jobs '$(JOBS)' \
+		$(ELSEWHERE)
 
 sweep: ready ## a grid of experiments: DROPOUT=0,0.3 OPTIMIZER=adam,sgd SEEDS=10
 	@$(IN_VENV) python -m stages.commands.sweep $(or $(SET),$(USUAL:%=--set-param %)) \
-		--seeds '$(SEEDS)' --jobs '$(JOBS)'
+		--seeds '$(SEEDS)' --jobs '$(JOBS)' $(ELSEWHERE)
 
 unit: ready-dev ## lint, and the tests that start no process: a minute or two
 	@$(IN_VENV) ruff check .
@@ -94,7 +99,7 @@ test: ready-dev ## lint, and all tests but the long ones: some 25 minutes
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) $(IN_PARALLEL)
 
-acceptance: ready-dev ready-onnx ready-s3 ## the long tests, most of them on all 60,000 real images
+acceptance: ready-dev ready-onnx ready-s3 ready-distributed ## the long tests, most of them on all 60,000 real images
 	@$(IN_VENV) pytest -m acceptance --capture=no
 	@$(IN_VENV) EXAMPLES=150 pytest tests/test_parameters_together.py tests/training/test_resume.py \
 		-k 'together or any_sequence'
@@ -109,9 +114,9 @@ format: ready-dev ## format the code, mend what the linter can mend
 # First all together, so that what is installed beside the rest fits it; then each by itself, of those versions.
 lock: ready ## pin the newest versions that pyproject.toml allows, by hash
 	@$(IN_VENV) pip install --quiet uv==0.13.9
-	@$(IN_VENV) $(COMPILE) pyproject.toml --group dev --group s3 --output-file $(TOGETHER)
+	@$(IN_VENV) $(COMPILE) pyproject.toml --group dev --group s3 --group distributed --output-file $(TOGETHER)
 	@$(IN_VENV) $(COMPILE) pyproject.toml --constraint $(TOGETHER) --output-file requirements.txt
-	@$(IN_VENV); export PATH; for group in dev s3; do \
+	@$(IN_VENV); export PATH; for group in dev s3 distributed; do \
 		$(COMPILE) --group $$group --constraint $(TOGETHER) --output-file requirements-$$group.txt || exit 1; done
 	@$(IN_VENV) $(COMPILE) --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
 		--python-version 3.11
@@ -133,6 +138,7 @@ ready: ; @$(INSTALL)
 ready-dev: ; @$(INSTALL) dev
 ready-onnx: ; @$(INSTALL) onnx
 ready-s3: ; @$(INSTALL) s3
+ready-distributed: ; @$(INSTALL) distributed
 
 INSTALL = found=; for python in .venv/bin/python $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \

@@ -119,6 +119,15 @@ def first_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def first(first_clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A copy of it for one test, on a machine without an internet."""
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    shutil.copytree(first_clone, tmp_path / "first machine", symlinks=True)
+    return Clone.at(tmp_path / "first machine")
+
+
 @pytest.fixture(scope="module")
 def reproduced_clone(first_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy of it, for the tests of one file."""

@@ -53,7 +53,7 @@ def main() -> None:
         raise UserError(f"try: metric: must be one of {', '.join(sorted(known))}, got {options.metric!r}")
     values["seed"] = list(range(1, (options.seeds or 10) + 1))
     runs = sweep.grid(committed, values, "try")
-    sweep.run_all(runs, list(values), options.jobs)
+    sweep.run_all(runs, list(values), options.jobs, options.scheduler)
     found = [each for each in succeeded()[0] if each.params in runs]
     table = compare_settings(found, options.metric, committed, base, current_version(Path()))
     answer = sentence(question(params, base, committed), table)

@@ -1,9 +1,9 @@
 """Install the pinned packages into .venv: what every `make` target begins with.
 
-By itself: python3 -m stages.commands.install [dev|onnx|s3]. Only Python's own library is used. An environment that
-`make` made has its mark in it. Any other one, and a link, is the user's: it is used where it has what is pinned, and
-never changed. Exit codes: 1 the packages cannot be installed, 2 this is no Git clone, or such an environment lacks
-something.
+By itself: python3 -m stages.commands.install [dev|onnx|s3|distributed]. Only Python's own library is used. An
+environment that `make` made has its mark in it. Any other one, and a link, is the user's: it is used where it has what
+is pinned, and never changed. Exit codes: 1 the packages cannot be installed, 2 this is no Git clone, or such an
+environment lacks something.
 """
 
 import fcntl
@@ -28,6 +28,7 @@ PINS = {
     "dev": ("requirements-dev.txt", "for the tests, 0.2 GB"),
     "onnx": ("requirements-onnx.txt", "for make export, 0.1 GB"),
     "s3": ("requirements-s3.txt", "for a remote in S3, 0.1 GB"),
+    "distributed": ("requirements-distributed.txt", "for sweeps on several machines, 0.1 GB"),
 }
 # pip's own variables that would have it install elsewhere, or other things. Indexes, proxies and caches stay.
 ELSEWHERE = tuple(

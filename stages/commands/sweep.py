@@ -9,13 +9,11 @@ the data cannot be reached.
 
 import argparse
 import itertools
-import math
 import re
 import shutil
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +29,7 @@ from stages.commands import fetch
 from stages.commands.mend import forget_false_runs
 from stages.experiments.comparison import baseline_of
 from stages.experiments.records import committed_params, is_current, succeeded
-from stages.experiments.runner import FAILED, FOLDER, Outcome, Runner
+from stages.experiments.runner import FAILED, FOLDER, Here, Outcome, Runner
 from stages.training.store import STORE, cap
 
 BAR = "{n_fmt} of {total_fmt} |{bar}| {elapsed} gone, about {remaining} left"  # of the experiments that are to run
@@ -48,6 +46,7 @@ def parser(prog: str, says: str) -> argparse.ArgumentParser:
     parser.add_argument("-S", "--set-param", action="append", default=[], metavar="NAME=VALUE,VALUE,...")
     parser.add_argument("--seeds", metavar="N", help="the same as -S seed=1,2,...,N")
     parser.add_argument("--jobs", default="2", help="experiments at a time")
+    parser.add_argument("--scheduler", help="run them on this Dask scheduler's workers: tcp://host:8786")
     return parser
 
 
@@ -82,45 +81,38 @@ def varied(settings: Iterable[str], seeds: int | None, prog: str = "sweep") -> d
 
 
 def grid(base: Params, values: dict[str, list[Any]], prog: str = "sweep") -> list[Params]:
-    """Every combination and its baseline, in the order in which they are to run.
-
-    The longest patience comes first: the shorter ones are then read back from the store of epochs. Neighbours differ in
-    seed or dropout where these have several values, so that two that run at the same time need not wait for each other.
+    """Every combination and its baseline, each once.
 
     Raises:
         UserError: a combination is not allowed.
     """
     combinations = (dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values()))
     settings = [checked(base.model_dump() | chosen, Params, prog) for chosen in combinations]
-    settings += [baseline_of(params, base) for params in settings]
-
-    def how_long(params: Params) -> tuple[float, int]:
-        return (-(math.inf if params.patience is None else params.patience), -params.epochs)
-
-    return sorted(dict.fromkeys(settings), key=how_long)
+    return list(dict.fromkeys(settings + [baseline_of(params, base) for params in settings]))
 
 
 def main() -> None:
     """The last commit, and the values on the command line -> DVC's experiments."""
     options = arguments(parser("sweep", __doc__))
     values = varied(options.set_param, options.seeds)
-    run_all(grid(committed_params(), values), list(values), options.jobs)
+    run_all(grid(committed_params(), values), list(values), options.jobs, options.scheduler)
     print("to compare them: make compare")
 
 
-def run_all(settings: list[Params], names: list[str], jobs: int) -> None:
+def run_all(settings: list[Params], names: list[str], jobs: int, scheduler: str | None = None) -> None:
     """Run those of the experiments that are not there yet; one such command at a time.
 
     Args:
         settings: of each experiment.
         names: the parameters in which they differ from the last commit.
         jobs: how many run at a time.
+        scheduler: the address of the one whose workers run them instead, as many at a time as there are.
 
     Raises:
         ProjectError: some failed.
     """
     cap()  # if it is wrong, before anything runs
-    if any(params.dataset == "fashion_mnist" for params in settings):
+    if not scheduler and any(params.dataset == "fashion_mnist" for params in settings):
         fetch.main()
     FOLDER.mkdir(parents=True, exist_ok=True)
     lock = FileLock(FOLDER / "lock")
@@ -128,10 +120,19 @@ def run_all(settings: list[Params], names: list[str], jobs: int) -> None:
     remove_clones()  # of a sweep that was killed
     forget_false_runs()  # or DVC would restore a false result in each clone
     try:
-        _run_all(settings, names, jobs)
+        with _runner(names, jobs, scheduler) as runner:
+            _run_all(settings, names, runner)
     finally:
         remove_clones()
         lock.release()
+
+
+def _runner(names: list[str], jobs: int, scheduler: str | None) -> Runner:
+    if not scheduler:
+        return Here(jobs, names)
+    from stages.experiments.cluster import Cluster
+
+    return Cluster(scheduler, names)
 
 
 def remove_clones() -> None:
@@ -141,29 +142,26 @@ def remove_clones() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run_all(settings: list[Params], names: list[str], jobs: int) -> None:
+def _run_all(settings: list[Params], names: list[str], runner: Runner) -> None:
     start = time.perf_counter()
     code = ("stages/", "data/", "dvc.yaml", str(PARAMS_FILE))
     if changed := [line[3:] for line in git("status", "--porcelain", "--", *code).splitlines()]:
         on = ", ".join(sorted({params.dataset for params in settings}))
         print(f"not committed, and so not in the sweep, which is on {on}: {', '.join(changed)}", flush=True)
     outcomes: list[Outcome] = []
-    with ThreadPoolExecutor(jobs) as pool, Runner(jobs, names) as runner:
-        there = {experiment.params for experiment in succeeded()[0] if is_current(experiment.version, runner.version)}
-        todo = [params for params in settings if params not in there]
-        print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
-        with tqdm(total=len(todo), leave=False, disable=None, smoothing=0, bar_format=BAR) as bar:
-            runs = {pool.submit(runner, params): params for params in todo}
-            waiting = set(runs)
-            while waiting:
-                ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-                for done in ended:
-                    outcomes.append(done.result())
-                    bar.update()
-                    line = f"{in_words(runs[done], names)}: {outcomes[-1].in_words()}"
-                    bar.write(f"{len(outcomes):4}/{len(todo)}  {line}")
-                    sys.stdout.flush()
-                bar.refresh()  # its clock goes on
+    there = {experiment.params for experiment in succeeded()[0] if is_current(experiment.version, runner.version)}
+    todo = [params for params in settings if params not in there]
+    print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
+    runner.compare_workers(todo)
+    with tqdm(total=len(todo), leave=False, disable=None, smoothing=0, bar_format=BAR) as bar:
+        for ended in runner.run(todo):
+            if ended:
+                params, outcome = ended
+                outcomes.append(outcome)
+                bar.update()
+                bar.write(f"{len(outcomes):4}/{len(todo)}  {in_words(params, names)}: {outcome.in_words()}")
+                sys.stdout.flush()
+            bar.refresh()  # its clock goes on
     failed = sum(outcome.fault is not None for outcome in outcomes)
     read_back, computed = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("read_back", "computed"))
     took = timedelta(seconds=round(time.perf_counter() - start))

@@ -1,14 +1,11 @@
-"""A grid of experiments, before anything runs: its values, its order, and the line of what failed."""
-
-from itertools import pairwise
+"""A grid of experiments, before anything runs: its values, and that each runs once."""
 
 import pytest
 
-from stages.base.errors import BACK, UserError
-from stages.base.params import read_params, written
+from stages.base.errors import UserError
+from stages.base.params import read_params
 from stages.commands.sweep import arguments, grid, parser, varied
 from stages.experiments.records import committed_params
-from stages.experiments.runner import fault
 from tests.support.workspace import ROOT
 
 COMMITTED = read_params(ROOT / "params.yaml")
@@ -63,13 +60,6 @@ def test_a_wrong_value_is_refused_before_anything_runs(values, line):
         grid(COMMITTED, values)
 
 
-def test_the_longest_patience_comes_first_and_neighbours_share_no_epoch():
-    settings = grid(COMMITTED, {"dropout": [0, 0.3], "patience": [2, 5, None, 1], "seed": [1, 2]})
-    assert len(settings) == 16
-    assert [each.patience for each in settings] == [None] * 4 + [5] * 4 + [2] * 4 + [1] * 4
-    assert all((one.dropout, one.seed) != (next_.dropout, next_.seed) for one, next_ in pairwise(settings))
-
-
 def test_what_is_named_twice_runs_once():
     assert len(grid(COMMITTED, {"dropout": [0, 0.0, 0.3]})) == 2
 
@@ -82,16 +72,3 @@ def test_the_committed_setting_runs_too_with_every_seed_and_on_every_number_of_i
     ]
     others = {name for name, value in COMMITTED if any(getattr(each, name) != value for each in settings)}
     assert others == {"dropout", "limit", "seed"}
-
-
-def test_values_are_written_as_dvc_takes_them():
-    assert [written(value, 'null') for value in (None, True, 0.5, 0.0, "adam", 1e-05, 0.123456789)] == [
-        "null", "true", "0.5", "0", "adam", "1e-05", "0.123456789",
-    ]  # fmt: skip
-
-
-def test_the_fault_is_the_stages_own_line_or_else_dvcs():
-    stage = f"epoch 1: loss is nan; lower learning_rate; {BACK}\nERROR: failed to reproduce 'train': failed to run: x\n"
-    assert fault(f"Running stage 'train':\n{stage}\n") == "epoch 1: loss is nan; lower learning_rate"
-    assert fault("ERROR: experiment 'a' already exists\n") == "experiment 'a' already exists"
-    assert fault("") == "no output"

@@ -1,0 +1,140 @@
+"""A task of a sweep, in a clone: experiments that share epochs, one after the other; `python -m` this is its process.
+
+The task is a line of JSON on standard input, and each outcome one on standard output. Standard input stays open as long
+as somebody wants the outcomes: when it closes, because a worker was killed or nobody waits any more, the `dvc` that
+runs is ended with its stage. That is all there is between a killed worker and a training that runs on.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stages.base.errors import ProjectError, one_line
+from stages.base.files import load_json
+from stages.base.git import git
+from stages.training.store import COUNTS_TO
+
+COUNTED = ".dvc/tmp/epochs.json"  # what `train` read back and computed
+PREPARED = Path("data/prepared/train.npz")
+RESULT = "metrics/train.json"
+GRACE = 10  # seconds that a stage has to end by itself
+
+
+class Task(NamedTuple):
+    """What is to be run."""
+
+    baseline: str  # the commit
+    experiments: dict[str, list[str]]  # name -> what `dvc exp run` is to set, in the order in which they run
+    remote: str | None = None  # the Git remote that gets them, as DVC's gets their outputs; None: whoever waits does
+    probe: bool = False  # whether nobody gets them
+
+
+class Told(NamedTuple):
+    """What came of one experiment."""
+
+    name: str
+    whence: str  # where Git can fetch it
+    seconds: float = 0
+    output: str | None = None  # of what failed
+    result: str = ""  # if nothing did: its metrics/train.json
+    files: str = ""  # and all its files in Git, each with its checksum
+    read_back: int = 0  # epochs
+    computed: int = 0
+
+
+class Supervisor:
+    """Runs commands, one at a time, until nobody waits."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.running: subprocess.Popen | None = None
+
+    def end_with_the_pipe(self) -> None:
+        """Wait for standard input to close; then end what runs, and this process."""
+        sys.stdin.read()
+        with self.lock:  # and keep it: nothing is started any more
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if self.running and self.running.poll() is None:
+                    with suppress(ProcessLookupError, PermissionError):  # ended; macOS says it so
+                        os.killpg(self.running.pid, number)
+                    with suppress(subprocess.TimeoutExpired):
+                        self.running.wait(GRACE)
+            os._exit(0)
+
+    def run(self, *command: str, **environment: str) -> tuple[str, int]:
+        """What dvc prints, and its exit code."""
+        with self.lock:
+            self.running = subprocess.Popen(
+                [sys.executable, "-m", "dvc", *command], env=os.environ | environment,
+                text=True, encoding="utf-8", errors="replace", start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        output, _ = self.running.communicate()
+        return output, self.running.returncode
+
+
+def reference(baseline: str, name: str) -> str:
+    """Where DVC keeps an experiment in Git."""
+    return f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"
+
+
+def run_task(task: Task, supervisor: Supervisor) -> None:
+    """Run the experiments that the remote does not have yet, and tell of each."""
+    if task.remote and not PREPARED.exists():  # Git has it not; where the remote has it neither, `prepare` will make it
+        sources = git("ls-files", "-z", "*.dvc").split("\0")[:-1]
+        supervisor.run("pull", "--quiet", "prepare", *sources)
+    for name, settings in task.experiments.items():
+        start, ref = time.perf_counter(), reference(task.baseline, name)
+        Path(COUNTED).unlink(missing_ok=True)
+        try:
+            output = _run(task, name, settings, supervisor)
+            counted = load_json(Path(COUNTED)) if Path(COUNTED).exists() else {}  # DVC may have had the model already
+            found = {} if output else {"result": git("show", f"{ref}:{RESULT}"), "files": git("ls-tree", "-r", ref)}
+        except ProjectError as error:
+            output, counted, found = one_line(error), {}, {}
+        seconds = time.perf_counter() - start
+        told = Told(name, task.remote or str(Path.cwd()), seconds, output, **found, **counted)
+        print(json.dumps(told._asdict()), flush=True)
+
+
+def _run(task: Task, name: str, settings: list[str], supervisor: Supervisor) -> str | None:
+    """Bring about an experiment, here and in the remote; what was said if that failed."""
+    ref = reference(task.baseline, name)
+    shared = task.remote if not task.probe else None
+    if shared and git("ls-remote", shared, ref):
+        git("fetch", "--quiet", "--no-tags", shared, f"+{ref}:{ref}")  # of another sweep
+        return None
+    git("reset", "--quiet", "--hard", task.baseline)  # `dvc exp run` leaves what it set, and the next may set another
+    git("update-ref", "-d", ref)  # of a time when it could not be pushed
+    steps = [["exp", "run", "--name", name, *settings]]
+    if shared:
+        steps.append(["push", "--quiet", "dvc.yaml"])  # before Git: who finds it there can have its outputs too
+    for step in steps:
+        output, code = supervisor.run(*step, **{COUNTS_TO: COUNTED})
+        if code:
+            return output or "no output"
+    if shared:
+        git("push", "--quiet", "--force", shared, f"{ref}:{ref}")
+    return None
+
+
+def main() -> None:
+    """A task on standard input -> DVC's experiments."""
+    given: dict[str, Any] = json.loads(sys.stdin.readline())
+    supervisor = Supervisor()
+    threading.Thread(target=supervisor.end_with_the_pipe, daemon=True).start()
+    try:
+        run_task(Task(**given), supervisor)
+    except (ProjectError, OSError) as error:  # a full disk, say
+        sys.exit(one_line(error))
+
+
+if __name__ == "__main__":
+    main()
