@@ -14,11 +14,13 @@ from stages.base.errors import UserError, one_line
 from stages.base.params import DataParams
 from stages.data.idx import read_idx
 from stages.data.image_folder import check_test_size, list_images
-from stages.data.images import Images, check_images
+from stages.data.images import Images, check_images, chosen
 from stages.data.pictures import read_pictures
 from stages.data.raw_files import fetch, read_registry
 
 logger = logging.getLogger(__name__)
+
+SCRATCH = Path("data/prepared")  # where there is room for the images once more
 
 
 class Dataset(NamedTuple):
@@ -109,7 +111,7 @@ def _read_parts(folder: Path, image_size: int, color_mode: str, skip_unreadable:
     unreadable = [f"{path}: not in the folder of a class" for path in listed.strays]
     parts = {}
     for name, (files, labels) in listed.parts.items():
-        images, faults = read_pictures(files, shape)
+        images, faults = read_pictures(files, shape, scratch=SCRATCH)
         unreadable += [f"{files[number]}: {fault}" for number, fault in faults.items()]
         part = Images(images, np.array(labels, np.uint8), np.array(listed.classes)), np.array(files, object)
         parts[name] = _rows(*part, np.delete(np.arange(len(files)), list(faults))) if faults else part
@@ -128,7 +130,7 @@ def _read_parts(folder: Path, image_size: int, color_mode: str, skip_unreadable:
 
 
 def _rows(data: Images, paths: np.ndarray, rows: np.ndarray) -> Part:
-    return Images(data.images[rows], data.labels[rows], data.classes), paths[rows]
+    return chosen(data, rows), paths[rows]
 
 
 def _check_shares(folder: Path, data: Images, test_size: float, train: np.ndarray, test: np.ndarray) -> None:
@@ -185,12 +187,10 @@ def load_dataset(params: DataParams) -> Dataset:
 
 def head(data: Images, limit: int | None) -> Images:
     """The first `limit` images, or all for None."""
-    return Images(data.images[:limit], data.labels[:limit], data.classes)
+    return chosen(data, np.arange(len(data.labels))[:limit])
 
 
 def split(data: Images, val_size: float, seed: int) -> tuple[Images, Images]:
     """Split off a share `val_size` for validation, by scikit-learn's `train_test_split` as in the notes."""
-    train, val, train_labels, val_labels = train_test_split(
-        data.images, data.labels, test_size=val_size, random_state=seed
-    )
-    return Images(train, train_labels, data.classes), Images(val, val_labels, data.classes)
+    train, val = train_test_split(np.arange(len(data.labels)), test_size=val_size, random_state=seed)  # not the images
+    return chosen(data, train), chosen(data, val)

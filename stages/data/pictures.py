@@ -1,7 +1,9 @@
 """Picture files (PNG, JPEG, BMP, WebP) turned into the pixels that a model takes."""
 
+import math
 import os
 import stat
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -100,6 +102,7 @@ def read_pictures(
     paths: Sequence[Path],
     shape: tuple[int, ...],
     read: Callable[[Path, tuple[int, ...]], np.ndarray] = read_picture,
+    scratch: Path | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Read many files, with a progress bar on a terminal.
 
@@ -107,19 +110,19 @@ def read_pictures(
         paths: n files.
         shape: of one image.
         read: what makes of a file an array of such a shape, or raises `Unreadable`.
+        scratch: a folder for the images, which memory need not hold then.
 
     Returns:
         uint8 [n, *shape]; and why a file could not be read, by its position. Its pixels are then 0.
 
     Raises:
-        UserError: so many images have no room in memory.
+        UserError: so many images have no room.
     """
     try:
-        images = np.zeros((len(paths), *shape), np.uint8)
-    except MemoryError as error:
-        raise UserError(
-            f"{len(paths):,} pictures do not fit into memory: {one_line(error)}; a smaller image_size?"
-        ) from error
+        images = _in_a_file((len(paths), *shape), scratch) if scratch else np.zeros((len(paths), *shape), np.uint8)
+    except (MemoryError, OverflowError, OSError) as error:
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise UserError(f"{len(paths):,} pictures have no room: {reason}; a smaller image_size?") from error
     faults: dict[int, str] = {}
 
     def read_some(numbers: range) -> int:
@@ -142,3 +145,12 @@ def read_pictures(
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would read them all first
     return images, dict(sorted(faults.items()))
+
+
+def _in_a_file(shape: tuple[int, ...], folder: Path) -> np.ndarray:
+    """Zeros, uint8, in a file that goes with them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # not on macOS. Where a disk is full, a map ends the process by a signal
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+        return np.memmap(file, np.uint8, "r+", shape=shape)

@@ -1,5 +1,6 @@
 """Saved models: loaded, measured, and held against each other."""
 
+import math
 import warnings
 import zipfile
 from pathlib import Path
@@ -78,9 +79,23 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise unusable(path, error) from error
 
 
+class Batches(keras.utils.PyDataset):
+    """Rows of arrays in their order, a batch at a time: of a whole array Keras would make a tensor, which is a copy."""
+
+    def __init__(self, batch_size: int, *arrays: np.ndarray) -> None:
+        super().__init__()
+        self.batch_size, self.arrays = batch_size, arrays
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.arrays[0]) / self.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
+        return tuple(array[number * self.batch_size : (number + 1) * self.batch_size] for array in self.arrays)
+
+
 def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
     """Keras's own evaluation of a compiled model."""
-    values = model.evaluate(data.images, data.labels, batch_size=evaluation_batch(model), verbose=0, return_dict=True)
+    values = model.evaluate(Batches(evaluation_batch(model), data.images, data.labels), verbose=0, return_dict=True)
     return {name: values[name] for name in ("loss", "accuracy")}
 
 
@@ -96,7 +111,7 @@ def size_of(model: keras.Model) -> Size:
 
 def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
-    return model.predict(images, batch_size=evaluation_batch(model), verbose=0)
+    return model.predict(Batches(evaluation_batch(model), images), verbose=0)
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> int:

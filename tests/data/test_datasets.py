@@ -30,7 +30,7 @@ def test_the_split_is_the_notes_own_on_the_real_files(real_data):
     )
     ours_train, ours_val = split(real_data.train, 0.2, 42)
     for ours, theirs, labels in ((ours_train, train, train_labels), (ours_val, val, val_labels)):
-        np.testing.assert_array_equal(ours.images / 255.0, theirs)
+        np.testing.assert_array_equal(ours.images[:] / 255.0, theirs)
         np.testing.assert_array_equal(ours.labels, labels)
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from stages.base.errors import UserError
-from stages.data.images import Images, check_images, load_images, save_images
+from stages.data import images
+from stages.data.images import Images, check_images, chosen, load_images, save_images
 
 DATA = Images(np.arange(8, dtype=np.uint8).reshape(2, 2, 2), np.array([0, 1], np.uint8), np.array(["a", "b"]))
+DIGITS = np.array([str(number) for number in range(50)])
 
 
 def test_images_come_back_as_they_were_saved(tmp_path: Path):
@@ -28,6 +30,37 @@ def test_equal_images_give_equal_bytes(tmp_path: Path, monkeypatch):
         members = archive.infolist()
     assert {member.compress_type for member in members} == {zipfile.ZIP_STORED}
     assert {(member.create_version, member.extract_version) for member in members} == {(20, 20)}  # with every Python
+
+
+@pytest.mark.parametrize("large", [images.LARGE, 8])
+def test_arrays_are_used_where_they_stand_in_the_file(tmp_path: Path, monkeypatch, large: int):
+    monkeypatch.setattr("stages.data.images.LARGE", large)
+    save_images(tmp_path / "train.npz", DATA)
+    loaded = load_images(tmp_path / "train.npz")
+    file = (tmp_path / "train.npz").read_bytes()
+    begin = loaded.images.ctypes.data - file.index(DATA.images.tobytes())
+    for array in loaded:
+        assert array.ctypes.data % 64 == 0  # so TensorFlow need not copy it
+        assert file[array.ctypes.data - begin :].startswith(array.tobytes())
+    loaded.labels[0] = 1  # of this process alone
+    assert (tmp_path / "train.npz").read_bytes() == file
+    with np.load(tmp_path / "train.npz") as read:
+        np.testing.assert_array_equal(read["images"], DATA.images)
+
+
+def test_chosen_images_are_saved_a_block_at_a_time_with_the_bytes_of_all_at_once(tmp_path: Path, monkeypatch):
+    data = Images(
+        np.random.default_rng(0).integers(0, 256, (50, 3, 4), np.uint8), np.arange(50, dtype=np.uint8), DIGITS
+    )
+    rows = np.random.default_rng(1).permutation(50)[:23]
+    once, twice = chosen(data, rows), chosen(chosen(data, rows[:20]), np.arange(0, 20, 3))
+    np.testing.assert_array_equal(twice.images[:], data.images[rows[:20:3]])
+    save_images(tmp_path / "at once.npz", Images(data.images[rows], data.labels[rows], DIGITS))
+    monkeypatch.setattr("stages.data.images.AT_ONCE", 30)
+    assert [len(block) for block in images.blocks(once.images)] == [2] * 11 + [1]
+    assert [row.tolist() for row in once.images] == data.images[rows].tolist()
+    save_images(tmp_path / "blocks.npz", once)
+    assert (tmp_path / "blocks.npz").read_bytes() == (tmp_path / "at once.npz").read_bytes()
 
 
 @pytest.mark.parametrize("contents", [b"", b"not an archive"])

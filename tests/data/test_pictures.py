@@ -174,9 +174,10 @@ def test_a_shape_need_not_be_square(tmp_path: Path):
     assert read_cut_out(tmp_path / "a.png", (5, 9)).shape == (5, 9)
 
 
-def test_images_without_room_in_memory_are_one_line():
-    with pytest.raises(UserError, match=r"^1,000,000 pictures do not fit into memory"):
-        read_pictures([Path("a.png")] * 1_000_000, (2**20, 2**20))
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_images_without_room_are_one_line(tmp_path: Path, in_a_file: bool):
+    with pytest.raises(UserError, match=r"^1,000,000 pictures have no room: .*; a smaller image_size\?$"):
+        read_pictures([Path("a.png")] * 1_000_000, (2**20, 2**20), scratch=tmp_path if in_a_file else None)
 
 
 @pytest.mark.parametrize("size", [(900, 1200), (240, 320)])
