@@ -43,18 +43,18 @@ class Cluster:
     def _file(self) -> Path:
         return self.folder / "scheduler.json"
 
-    def worker(self, name: str) -> subprocess.Popen:
+    def worker(self, name: str, **environment: str) -> subprocess.Popen:
         """One of one core; it has nobody who starts it again."""
         words = ("--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--local-directory", ".", "--name", name)
-        return self._start(name, "dask", "worker", *words)
+        return self._start(name, "dask", "worker", *words, **environment)
 
-    def _start(self, name: str, *command: str) -> subprocess.Popen:
+    def _start(self, name: str, *command: str, **environment: str) -> subprocess.Popen:
         home = self.folder / name
         home.mkdir()
         with (home / "log").open("w") as log:
             process = subprocess.Popen(
                 [*command, "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(self._file)],
-                cwd=home, env=os.environ | {"HOME": str(home)}, start_new_session=True,
+                cwd=home, env=os.environ | {"HOME": str(home)} | environment, start_new_session=True,
                 stdout=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
         self.started.callback(end, process)
@@ -210,6 +210,25 @@ def test_a_driver_that_ends_leaves_nothing_running_and_the_same_command_goes_on(
     assert pushed.items() <= commits(bare).items()  # those were not run again
     assert commits(team.first) == commits(bare)
     assert len(trees(team.first)) == 6
+
+
+@pytest.mark.acceptance
+def test_workers_that_make_other_bytes_are_told_before_anything_is_run(team: Team, cluster: Cluster, tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib import metadata\n"
+        "true = metadata.version\n"
+        "metadata.version = lambda name: '0' if name == 'keras' else true(name)\n"
+    )
+    cluster.worker("a")
+    cluster.worker("b", PYTHONPATH=str(tmp_path))
+    wait_until(lambda: "Registered to" in (cluster.folder / "b/log").read_text())
+    differing = team.first.run(*SWEEP, *GRID, "--scheduler", cluster.address, check=False)
+    assert differing.returncode == 1
+    assert re.fullmatch(
+        r"tcp://\S+ and tcp://\S+ give other bytes for one experiment: .*metrics/environment\.json.*\n",
+        differing.stderr,
+    )
+    assert references(team.first) == {}
 
 
 @pytest.mark.acceptance
