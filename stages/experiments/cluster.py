@@ -136,7 +136,7 @@ class Cluster(Runner):
         }
         for each, future in futures.items():
             try:
-                ((told),) = (Told(**told) for told in future.result())
+                (told,) = (Told(**told) for told in future.result())
             except Exception as error:
                 self.check()
                 raise ProjectError(f"{each}: {one_line(error)}") from None
