@@ -20,7 +20,7 @@ from stages.data.raw_files import fetch, read_registry
 
 logger = logging.getLogger(__name__)
 
-SCRATCH = Path("data/prepared")  # where there is room for the images once more
+SCRATCH = Path("data/prepared/train.npz").parent  # where there is room for the images once more
 
 
 class Dataset(NamedTuple):

@@ -87,6 +87,7 @@ def save_images(path: Path, data: Images) -> None:
     Not by `np.savez`, of which zipfile writes other headers from one patch release to the next (Python 3.11.2 and
     3.11.7). Uncompressed, since zlib's output differs between its versions, and so that `load_images` can map it.
     """
+    path.unlink(missing_ok=True)  # not written over: who has a map of it, the images to be saved perhaps, keeps that
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in data._asdict().items():
             header = io.BytesIO()

@@ -48,6 +48,13 @@ def test_arrays_are_used_where_they_stand_in_the_file(tmp_path: Path, monkeypatc
         np.testing.assert_array_equal(read["images"], DATA.images)
 
 
+def test_what_is_loaded_can_be_saved_where_it_came_from(tmp_path: Path):
+    path = tmp_path / "train.npz"
+    save_images(path, DATA)
+    save_images(path, chosen(load_images(path), np.array([1])))
+    np.testing.assert_array_equal(load_images(path).images, DATA.images[1:])
+
+
 def test_chosen_images_are_saved_a_block_at_a_time_with_the_bytes_of_all_at_once(tmp_path: Path, monkeypatch):
     data = Images(
         np.random.default_rng(0).integers(0, 256, (50, 3, 4), np.uint8), np.arange(50, dtype=np.uint8), DIGITS
