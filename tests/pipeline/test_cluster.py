@@ -126,12 +126,12 @@ def trees(clone: Clone) -> dict[str, str]:
 
 def test_a_worker_is_killed_and_what_it_did_comes_from_another(team: Team, cluster: Cluster):
     cluster.worker("a")
-    killed = cluster.worker("b")
     words = ("-S", "dropout=0.5", "--scheduler", cluster.address)
     sweep = subprocess.Popen([*SWEEP, *words], cwd=team.first.folder, text=True, stdout=subprocess.PIPE)
-    wait_until(lambda: "comparing" in sweep.stdout.readline())
-    assert cluster.listens_on() == {"127.0.0.1"}
+    wait_until(lambda: "0 of them there" in sweep.stdout.readline())
+    killed = cluster.worker("b")  # that comes later, so that the two need not be compared
     wait_until(lambda: cluster.runs("b", "--name dropout"))
+    assert cluster.listens_on() == {"127.0.0.1"}
     killed.kill()
     wait_until(lambda: not cluster.running("b"), 20)
     said, _ = sweep.communicate()
