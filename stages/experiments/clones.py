@@ -24,12 +24,10 @@ def clone(folder: Path, cache: Path | str, source: Path | None = None) -> dict[s
     Raises:
         ProjectError: Git cannot clone, or what was given to DVC (`dvc add`) is not in its cache.
     """
-    # Who commits may be said in this repository alone, or nowhere, and DVC commits its experiments.
-    known = [f"--config=user.{what.lower()}={configured(what) or nobody}" for what, nobody in NOBODY.items()]
-    git("clone", "--quiet", *known, str(source or Path.cwd()), str(folder))
+    git("clone", "--quiet", *committer(), str(source or Path.cwd()), str(folder))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    if sources := git("ls-files", "-z", "*.dvc").split("\0")[:-1]:  # folders of images, say: DVC has them, Git has not
+    if sources := given_to_dvc():
         from dvc.repo import Repo
 
         with Repo() as repo:
@@ -43,6 +41,16 @@ def clone(folder: Path, cache: Path | str, source: Path | None = None) -> dict[s
     if here := next((place for place in raw_folders() if all((place / name).is_file() for name in names)), None):
         environment["FASHION_MNIST_DIR"] = str(here.resolve())
     return environment
+
+
+def committer() -> list[str]:
+    """What `git clone` is told of who commits: it may be said in this repository alone, or nowhere; DVC commits."""
+    return [f"--config=user.{what.lower()}={configured(what) or nobody}" for what, nobody in NOBODY.items()]
+
+
+def given_to_dvc() -> list[str]:
+    """The files by which DVC knows what Git has not, and no stage makes: folders of images, say."""
+    return git("ls-files", "-z", "*.dvc").split("\0")[:-1]
 
 
 def _use_cache(folder: Path, cache: Path | str) -> None:

@@ -18,10 +18,10 @@ from typing import Any
 from dvc.repo import Repo
 
 from stages.base.errors import ProjectError, UserError, one_line
-from stages.base.git import NOBODY, configured, git
+from stages.base.git import git
 from stages.base.params import Params
 from stages.experiments import worker
-from stages.experiments.clones import clone
+from stages.experiments.clones import clone, committer
 from stages.experiments.records import current_version
 from stages.experiments.runner import FOLDER, Runner, fault, tasks
 from stages.experiments.task import Task, Told
@@ -93,8 +93,7 @@ class Cluster(Runner):
         return self.executor.submit(_by_value(worker.run_elsewhere), *self._given(task))
 
     def _given(self, task: Task) -> tuple[Any, ...]:
-        options = [f"--config=user.{what.lower()}={configured(what) or nobody}" for what, nobody in NOBODY.items()]
-        options.append(f"--origin={self.remote}")
+        options = [*committer(), f"--origin={self.remote}"]
         url = git("remote", "get-url", self.remote).strip()
         return task._replace(remote=self.remote)._asdict(), url, self.commit, options, self.topic
 

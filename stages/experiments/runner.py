@@ -18,7 +18,7 @@ from stages.base.git import git
 from stages.base.params import Params, in_words, written
 from stages.experiments import worker
 from stages.experiments.clones import clone
-from stages.experiments.records import current_version
+from stages.experiments.records import Version, current_version
 from stages.experiments.task import Task, Told, reference
 from stages.training.result import TrainingResult
 from stages.training.store import STORE, digest
@@ -52,6 +52,8 @@ class Runner(ABC):
     Args:
         names: the parameters that are set; the others are as committed.
     """
+
+    version: Version  # of what it runs
 
     def __init__(self, names: list[str]) -> None:
         self.names = names

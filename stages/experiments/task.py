@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from stages.base.errors import ProjectError, one_line
 from stages.base.files import load_json
 from stages.base.git import git
+from stages.experiments.clones import given_to_dvc
 from stages.training.store import COUNTS_TO
 
 COUNTED = ".dvc/tmp/epochs.json"  # what `train` read back and computed
@@ -44,7 +45,7 @@ class Told(NamedTuple):
     seconds: float = 0
     output: str | None = None  # of what failed
     result: str = ""  # if nothing did: its metrics/train.json
-    files: str = ""  # and all its files in Git, each with its checksum
+    files: str = ""  # and of a probe all files in Git, each with its checksum
     read_back: int = 0  # epochs
     computed: int = 0
 
@@ -88,15 +89,16 @@ def reference(baseline: str, name: str) -> str:
 def run_task(task: Task, supervisor: Supervisor) -> None:
     """Run the experiments that the remote does not have yet, and tell of each."""
     if task.remote and not PREPARED.exists():  # Git has it not; where the remote has it neither, `prepare` will make it
-        sources = git("ls-files", "-z", "*.dvc").split("\0")[:-1]
-        supervisor.run("pull", "--quiet", "prepare", *sources)
+        supervisor.run("pull", "--quiet", "prepare", *given_to_dvc())
     for name, settings in task.experiments.items():
         start, ref = time.perf_counter(), reference(task.baseline, name)
         Path(COUNTED).unlink(missing_ok=True)
         try:
             output = _run(task, name, settings, supervisor)
             counted = load_json(Path(COUNTED)) if Path(COUNTED).exists() else {}  # DVC may have had the model already
-            found = {} if output else {"result": git("show", f"{ref}:{RESULT}"), "files": git("ls-tree", "-r", ref)}
+            found = {} if output else {"result": git("show", f"{ref}:{RESULT}")}
+            if task.probe and not output:
+                found["files"] = git("ls-tree", "-r", ref)
         except ProjectError as error:
             output, counted, found = one_line(error), {}, {}
         seconds = time.perf_counter() - start

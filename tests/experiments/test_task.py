@@ -1,0 +1,53 @@
+"""The experiments of a task, one after the other in a clone."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.experiments.task import COUNTED, Task, reference, run_task
+
+
+class Recorder:
+    """In the place of a supervisor: an experiment leaves what it set, as `dvc exp run` does."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+
+    def run(self, *command: str, **environment: str) -> tuple[str, int]:
+        if command[:2] != ("exp", "run"):
+            return "", 0
+        self.began.append(Path("params.yaml").read_text())
+        Path("params.yaml").write_text(f"{command[4:]}\n")
+        if "fails" in command:
+            return "ERROR: it does\n", 1
+        Path(COUNTED).parent.mkdir(parents=True, exist_ok=True)
+        Path(COUNTED).write_text('{"read_back": 1, "computed": 2}')
+        git("update-ref", reference(git("rev-parse", "HEAD"), command[3]), "HEAD")
+        return "", 0
+
+
+def git(*words: str) -> str:
+    known = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    return subprocess.check_output(["git", *known, *words], text=True).strip()
+
+
+@pytest.mark.process
+def test_each_experiment_begins_at_the_commit_and_one_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "params.yaml").write_text("as committed\n")
+    (tmp_path / "metrics/train.json").write_text("{}\n")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "All")
+    recorder = Recorder()
+    names = {"first": ["--set-param=dropout=0"], "second": ["fails"], "third": ["--set-param=patience=1"]}
+    run_task(Task(git("rev-parse", "HEAD"), names), recorder)
+    assert recorder.began == ["as committed\n"] * 3
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["name"] for each in told] == list(names)
+    assert [each["output"] for each in told] == [None, "ERROR: it does\n", None]
+    assert [each["result"] for each in told] == ["{}\n", "", "{}\n"]
+    assert [each["computed"] for each in told] == [2, 0, 2]
