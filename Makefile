@@ -47,7 +47,7 @@ $(error $(firstword $(SETS)) is for make try and make sweep; one run: dvc exp ru
 endif
 SET = $(foreach name,$(SETS),--set-param '$(shell echo $(name) | tr A-Z a-z)=$($(name))')
 
-.PHONY: ready ready-dev ready-onnx ready-s3 ready-distributed repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock clean clean-epochs help
+.PHONY: ready ready-dev ready-onnx ready-s3 ready-distributed repro report back experiments study try sweep compare predict export verify unit test acceptance bench format lock doctor clean clean-epochs help
 
 repro: ready ## run the whole pipeline, show the results; just `make` too
 	@$(IN_VENV); export PATH; python -m stages.commands.repro && python -m stages.commands.summary
@@ -121,6 +121,9 @@ lock: ready ## pin the newest versions that pyproject.toml allows, by hash
 	@$(IN_VENV) $(COMPILE) --group onnx --no-deps --constraint requirements.txt --output-file requirements-onnx.txt \
 		--python-version 3.11
 
+doctor: ## what this machine lacks, and what to do about it
+	@$(FIND); "$$found" -m stages.commands.doctor
+
 clean: ## remove the environment that make made, and nothing else
 	@if [ -L .venv ] || { [ -d .venv ] && [ ! -e .venv/.made-by-make ]; }; then \
 		echo "make: .venv was not made by make, so it is left as it is" >&2; exit 2; fi
@@ -140,12 +143,13 @@ ready-onnx: ; @$(INSTALL) onnx
 ready-s3: ; @$(INSTALL) s3
 ready-distributed: ; @$(INSTALL) distributed
 
-INSTALL = found=; for python in .venv/bin/python $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+FIND = found=; for python in .venv/bin/python $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 		then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
 		echo "make: $(or $(PYTHON),what is on PATH) is no Python 3.11, 3.12 or 3.13;" \
 			"name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
-	fi; \
-	"$$found" -m stages.commands.install
+	fi
+
+INSTALL = $(FIND); "$$found" -m stages.commands.install
