@@ -52,14 +52,15 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+EXAMPLES = int(os.environ.get("EXAMPLES", "2"))
 FEW = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "5")),
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would run the stages for minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
-MANY = settings(FEW, max_examples=300, phases=tuple(Phase))
+MANY = settings(FEW, max_examples=max(100, 2 * EXAMPLES), phases=tuple(Phase))
 
 
 def dump(values: object) -> None:

@@ -125,24 +125,22 @@ def trees(clone: Clone) -> dict[str, str]:
 
 
 def test_a_worker_is_killed_and_what_it_did_comes_from_another(team: Team, cluster: Cluster):
-    cluster.worker("a")
-    words = ("-S", "dropout=0.5", "--scheduler", cluster.address)
-    sweep = subprocess.Popen([*SWEEP, *words], cwd=team.first.folder, text=True, stdout=subprocess.PIPE)
-    wait_until(lambda: "0 of them there" in sweep.stdout.readline())
-    killed = cluster.worker("b")  # that comes later, so that the two need not be compared
+    killed = cluster.worker("b")
+    committed = "dropout=0.3"  # one experiment: the committed setting is what a sweep has anyway
+    sweep = subprocess.Popen(
+        [*SWEEP, "-S", committed, "--scheduler", cluster.address], cwd=team.first.folder, text=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
     wait_until(lambda: cluster.runs("b", "--name dropout"))
+    cluster.worker("a")  # comes later, so that the two need not be compared
     assert cluster.listens_on() == {"127.0.0.1"}
     killed.kill()
     wait_until(lambda: not cluster.running("b"), 20)
     said, _ = sweep.communicate()
     assert sweep.returncode == 0
-    assert said.count("val_loss") == 2
-    found = references(team.first)
-    (committed,) = (name for name in found if name.startswith("dropout-0.3"))
-    team.first.run("git", "diff", "--exit-code", "HEAD", found[committed])  # as this machine has computed it
-    (other,) = found.keys() - {committed}
-    team.first.dvc("exp", "apply", other)  # its outputs have come too
-    assert "Data and pipelines are up to date." in team.first.dvc("repro").stdout
+    assert said.count("val_loss") == 1
+    (reference,) = references(team.first).values()
+    team.first.run("git", "diff", "--exit-code", "HEAD", reference)  # as this machine has computed it
 
 
 @pytest.mark.acceptance

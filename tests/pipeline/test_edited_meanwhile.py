@@ -188,12 +188,12 @@ def test_an_edit_between_two_stages_is_refused_by_the_later_one(clone: Clone, se
     assert_agrees(clone, "run again")
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
         (0, "plot read something else"),
-        # as quickly as DVC comes to read its inputs
-        pytest.param(0.5, "(?:plot read something else|dropout is not the same for)", marks=pytest.mark.acceptance),
+        (0.5, "(?:plot read something else|dropout is not the same for)"),  # as quickly as DVC comes to read its inputs
     ],
 )
 def test_an_experiment_edited_after_its_last_stage_is_left_out(clone: Clone, seed, edit, seconds, reason):

@@ -66,21 +66,6 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
     assert "3 experiments, 3 of them there already" in said
     assert "0 run in" in said
 
-    # what fails is named, and the exit code says so
-    failing = sweep(digits_clone, "-S", "learning_rate=1e30", "-S", "epochs=1", check=False)
-    assert failing.returncode == 1
-    assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
-    assert failing.stderr == "1 of 2 experiments failed, see above; the same command tries them again\n"
-    (log,) = (digits_clone.folder / FAILED).iterdir()
-    assert "Running stage 'train'" in log.read_text()
-    assert len(experiments(digits_clone)) == 4
-
-    # an experiment is that of `dvc exp run`
-    digits_clone.dvc("exp", "run", "--name", "by-hand", "-S", "dropout=0.5", "-S", "epochs=20", "-S", "seed=1")
-    found = experiments(digits_clone)
-    (name,) = (name for name in found if name.startswith("dropout-0.5-patience-2-epochs-20-seed-1-"))
-    digits_clone.run("git", "diff", "--exit-code", found[name], found["by-hand"])
-
     compare = ("python", "-m", "stages.commands.compare", "--baseline", "dropout=0.5,patience=2,epochs=20")
     said = digits_clone.run(*compare).stdout
     assert re.search(r"(?m)^patience 1 +1 +0\.", said)  # setting, seeds, mean
@@ -94,6 +79,26 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
     assert "2 experiments, 2 of them there already" in said
     assert "dropout 0.5 instead of 0.3, epochs 20 instead of 3: " in said
     assert (digits_clone.folder / "plots/try.png").exists()
+
+
+@pytest.mark.acceptance
+def test_what_fails_is_named_and_the_exit_code_says_so(digits_clone: Clone):
+    failing = sweep(digits_clone, "-S", "learning_rate=1e30", "-S", "epochs=1", check=False)
+    assert failing.returncode == 1
+    assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
+    assert failing.stderr == "1 of 2 experiments failed, see above; the same command tries them again\n"
+    (log,) = (digits_clone.folder / FAILED).iterdir()
+    assert "Running stage 'train'" in log.read_text()
+    assert [name for name in experiments(digits_clone) if "learning_rate" in name] == []
+
+
+@pytest.mark.acceptance
+def test_an_experiment_is_that_of_dvc_exp_run(digits_clone: Clone):
+    sweep(digits_clone, "-S", "dropout=0.6", "--seeds", "1", "--jobs", "1")
+    digits_clone.dvc("exp", "run", "--name", "by-hand", "-S", "dropout=0.6", "-S", "seed=1")
+    found = experiments(digits_clone)
+    (name,) = (name for name in found if name.startswith("dropout-0.6-"))
+    digits_clone.run("git", "diff", "--exit-code", found[name], found["by-hand"])
 
 
 @pytest.mark.acceptance
@@ -123,9 +128,12 @@ def test_a_question_about_other_images_is_answered_on_these(digits_clone: Clone)
 @pytest.mark.acceptance
 def test_a_sweep_of_two_at_a_time_reads_the_shorter_patience_back(digits_clone: Clone):
     said = sweep(digits_clone, "-S", "dropout=0,0.4", "-S", "patience=1,2,4", "-S", "epochs=20", "--jobs", "2").stdout
-    lines = [line for line in said.splitlines() if "val_loss" in line]
-    assert [line for line in lines if "patience 4" not in line and "(0 new epochs" in line] == lines[2:6]
-    assert all(re.search(r"patience 4.*\([1-9]\d* new epochs", line) for line in lines[:2])
+    for dropout in (0, 0.4):
+        longest, *shorter = (
+            line for line in said.splitlines() if f"dropout {dropout}, " in line and "val_loss" in line
+        )
+        assert re.search(r"patience 4.*\([1-9]\d* new epochs", longest)
+        assert [bool(re.search(r"patience [12].*\(0 new epochs", line)) for line in shorter] == [True, True]
     failing = sweep(digits_clone, "-S", "learning_rate=0.001,1e30", "-S", "epochs=1", check=False)
     assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
     assert "1 of 3 experiments failed" in failing.stderr
