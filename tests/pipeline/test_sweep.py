@@ -83,13 +83,14 @@ def test_a_sweep_from_its_first_run_to_the_comparison(digits_clone: Clone):
 
 @pytest.mark.acceptance
 def test_what_fails_is_named_and_the_exit_code_says_so(digits_clone: Clone):
+    before = experiments(digits_clone).keys()
     failing = sweep(digits_clone, "-S", "learning_rate=1e30", "-S", "epochs=1", check=False)
     assert failing.returncode == 1
     assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
     assert failing.stderr == "1 of 2 experiments failed, see above; the same command tries them again\n"
     (log,) = (digits_clone.folder / FAILED).iterdir()
     assert "Running stage 'train'" in log.read_text()
-    assert [name for name in experiments(digits_clone) if "learning_rate" in name] == []
+    assert len(experiments(digits_clone).keys() - before) == 1
 
 
 @pytest.mark.acceptance
@@ -136,7 +137,7 @@ def test_a_sweep_of_two_at_a_time_reads_the_shorter_patience_back(digits_clone: 
         assert [bool(re.search(r"patience [12].*\(0 new epochs", line)) for line in shorter] == [True, True]
     failing = sweep(digits_clone, "-S", "learning_rate=0.001,1e30", "-S", "epochs=1", check=False)
     assert failing.stdout.count("FAILED: epoch 1: loss is ") == 1
-    assert "1 of 3 experiments failed" in failing.stderr
+    assert re.match("1 of [23] experiments failed", failing.stderr)  # the committed setting may be there from before
 
 
 @pytest.mark.acceptance
