@@ -120,10 +120,7 @@ def convolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.process
 def test_all_stages_run_with_convolutions_and_are_the_same_the_next_time(convolved: Path):
     before = outputs_in(convolved)
-    run_code(convolved, STAGES)  # with every epoch read back
-    assert outputs_in(convolved) == before
-    shutil.rmtree(convolved / "models/.epochs")
-    run_code(convolved, STAGES)
+    run_code(convolved, STAGES)  # with every epoch read back; the next test computes them
     assert outputs_in(convolved) == before
     evaluation, train = (
         json.loads((convolved / f"metrics/{name}.json").read_text()) for name in ("evaluation", "train")
@@ -223,7 +220,7 @@ def test_it_goes_on_where_it_was_with_the_bytes_of_a_run_from_nothing(own: Path,
     shutil.copytree(own, again)
     shutil.rmtree(again / "models/.epochs")
     write_params(again, dataset="digits", network="mine", epochs=1, learning_rate=0.01)
-    run_own(again, STAGES)
+    run_own(again, "import stages.train\nstages.train.main()\n")
     assert outputs_in(again) != expected
     write_params(again, dataset="digits", network="mine", epochs=8, learning_rate=0.01)
     run_own(again, STAGES)
