@@ -42,9 +42,7 @@ def chart(value: str, before: list[dict[str, str]], now: list[dict[str, str]]) -
     lines = [[float(epoch[value]) for epoch in of] for of in (before, now)]
     drawn = "\n".join(f"    line [{', '.join(f'{each:.4f}' for each in line)}]" for line in lines)
     low, high = min(map(min, lines)), max(map(max, lines))
-    epochs = ", ".join(
-        str(epoch + 1) for epoch in range(max(map(len, lines)))
-    )  # as words, or a shorter line is stretched
+    epochs = ", ".join(map(str, range(1, 1 + max(map(len, lines)))))  # as words, or a shorter line is stretched
     return (
         f'```mermaid\n{COLOURS}\nxychart-beta\n    title "{title} (grey: before, blue: now)"\n'
         f'    x-axis "epoch" [{epochs}]\n    y-axis "{unit}" {low:.3f} --> {high:.3f}\n{drawn}\n```'

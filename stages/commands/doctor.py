@@ -10,17 +10,21 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stages.base.errors import ProjectError, one_line
 from stages.base.git import NAME_YOURSELF, committed, git, identity
 
+if TYPE_CHECKING:  # not before it is known to be installed
+    from dvc.repo import Repo
+
 SECONDS = 10  # for whom to answer over a network
-LEAST_SPACE = 2.0  # GB: a run, its cache, and a store of epochs that is full
+LEAST_SPACE = 0.5  # GB: a run, its cache and its epochs, with room to spare
 INSTALLED = 2.7  # GB
-LEAST_MEMORY = 1.5  # GB: docs/images.md
+LEAST_MEMORY = 0.7  # GB: what docs/images.md has measured
 
 
 class Found(NamedTuple):
@@ -68,7 +72,7 @@ def disk() -> Found:
     said = f"{free:.1f} GB free"
     if free < needed:
         return wrong(f"{said}, {needed:.1f} GB are needed", "dvc gc --workspace and make clean-epochs make room")
-    return Found(said)
+    return Found(f"{said}; {needed:.1f} GB are needed")
 
 
 def memory() -> Found:
@@ -80,7 +84,7 @@ def memory() -> Found:
     there = min(limits) / 1e9
     said = f"{there:.1f} GB" + (", by the limit of this container" if limits[0] > min(limits) else "")
     if there < LEAST_MEMORY:
-        return wrong(f"{said}, {LEAST_MEMORY} GB are needed", "fewer images: dvc exp run -S limit=10000")
+        return wrong(f"{said}, {LEAST_MEMORY} GB are needed", "close other programs, or give the container more")
     return Found(said)
 
 
@@ -158,12 +162,27 @@ def remotes() -> Found:
         named = repo.config["core"].get("remote")
         if not named:
             return Found(f"{ours}, none of DVC's: outputs stay here", "docs/team.md")
-        try:
-            storage = repo.cloud.get_remote(name=named)
-            storage.fs.exists(storage.path)
-        except Exception as error:  # each storage has errors of its own
-            return wrong(f"DVC's {named} cannot be reached: {one_line(error)}", "docs/team.md; for S3: make ready-s3")
+        if fault := storage_fault(repo, named):
+            return wrong(f"DVC's {named} cannot be reached: {fault}", "docs/team.md; for S3: make ready-s3")
     return Found(f"{ours} and DVC's {named} answer")
+
+
+def storage_fault(repo: "Repo", name: str) -> str:
+    """Why a remote of DVC's cannot be reached, in one line; "" where it can."""
+    said = [f"no answer in {SECONDS} seconds"]
+
+    def ask() -> None:
+        try:
+            storage = repo.cloud.get_remote(name=name)
+            storage.fs.exists(storage.path)
+            said[0] = ""
+        except Exception as error:  # each storage has errors of its own
+            said[0] = one_line(error)
+
+    asking = threading.Thread(target=ask, daemon=True)  # which some try for minutes
+    asking.start()
+    asking.join(SECONDS)
+    return said[0]
 
 
 def cache() -> Found:

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -70,15 +72,21 @@ def test_each_of_many_things_that_are_wrong_has_its_line_and_what_to_do(tmp_path
     assert doctor.look(doctor.remotes).text.startswith("DVC's lost cannot be reached: ")
 
 
+def test_a_remote_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(doctor, "SECONDS", 0.1)
+    repo = SimpleNamespace(cloud=SimpleNamespace(get_remote=lambda name: time.sleep(60)))
+    assert doctor.storage_fault(repo, "slow") == "no answer in 0.1 seconds"
+
+
 def test_too_little_of_the_machine_is_wrong(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(3 * 10**9))
     assert doctor.look(doctor.disk) == doctor.wrong(
-        "3.0 GB free, 4.7 GB are needed", "dvc gc --workspace and make clean-epochs make room"
+        "3.0 GB free, 3.2 GB are needed", "dvc gc --workspace and make clean-epochs make room"
     )
     monkeypatch.setattr(os, "sysconf", lambda name: 1000)
-    assert doctor.look(doctor.memory).text == "0.0 GB, 1.5 GB are needed"
+    assert doctor.look(doctor.memory).text == "0.0 GB, 0.7 GB are needed"
     assert doctor.look(doctor.memory).wrong
 
 
