@@ -98,22 +98,17 @@ DROPOUT = ("params.yaml", "\ndropout: 0.25", "\ndropout: 0.65")
 SOURCE = ("stages/training/model.py", '"""Any network', '"""Each network')
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("stage", "what", "said"),
     [
         ("train", DROPOUT, "params.yaml: dropout"),
-        pytest.param("train", SOURCE, "stages/training/model.py", marks=pytest.mark.acceptance),
-        pytest.param(
-            "prepare", ("params.yaml", "val_size: 0.2", "val_size: 0.4"), "params.yaml: val_size",
-            marks=pytest.mark.acceptance,
-        ),
-        pytest.param(
-            "evaluate", ("data/prepared/inputs.json", "0.2", "0.20"), "data/prepared/inputs.json",
-            marks=pytest.mark.acceptance,
-        ),
-        pytest.param("plot", DROPOUT, "params.yaml: dropout", marks=pytest.mark.acceptance),
+        ("train", SOURCE, "stages/training/model.py"),
+        ("prepare", ("params.yaml", "val_size: 0.2", "val_size: 0.4"), "params.yaml: val_size"),
+        ("evaluate", ("data/prepared/inputs.json", "0.2", "0.20"), "data/prepared/inputs.json"),
+        ("plot", DROPOUT, "params.yaml: dropout"),
     ],
-)  # fmt: skip
+)
 def test_what_is_edited_while_a_stage_computes_ends_it_and_nothing_is_recorded(clone: Clone, edit, stage, what, said):
     edit(stage, COMPUTING[stage], *what)
     change = ("--set-param", "dropout=0.25", "--set-param", "epochs=2", "--set-param", f"seed={sum(map(ord, said))}")
