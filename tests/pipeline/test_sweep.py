@@ -189,6 +189,7 @@ def inside(clone: Clone) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.acceptance  # tests/experiments/test_task.py has its short form, without DVC
 def test_after_a_kill_the_same_command_goes_on_and_after_ctrl_c_nothing_runs_on(digits_clone: Clone):
     words = ("-S", "hidden_units=7", "--jobs", "2")
     before = experiments(digits_clone)
