@@ -1,12 +1,17 @@
 """The experiments of a task, one after the other in a clone."""
 
 import json
+import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stages.experiments.task import COUNTED, Task, reference, run_task
+from tests.support.workspace import ROOT
 
 
 class Recorder:
@@ -51,3 +56,32 @@ def test_each_experiment_begins_at_the_commit_and_one_that_fails_stops_no_other(
     assert [each["output"] for each in told] == [None, "ERROR: it does\n", None]
     assert [each["result"] for each in told] == ["{}\n", "", "{}\n"]
     assert [each["computed"] for each in told] == [2, 0, 2]
+
+
+@pytest.mark.process
+def test_when_nobody_waits_any_more_dvc_ends_with_what_it_started(tmp_path, monkeypatch):
+    """What a driver or a worker that is killed leaves of its pipe."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.py").write_text(  # `python -m dvc`, as the task starts it, finds this one
+        "import os, pathlib, subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '100'])\n"
+        "pathlib.Path('begun.part').write_text(f'{os.getpid()} {child.pid}')\n"
+        "os.rename('begun.part', 'begun')\n"
+        "time.sleep(100)\n"
+    )
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "All")
+    task = Task(git("rev-parse", "HEAD"), {"first": []})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.experiments.task"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    process.stdin.write(f"{json.dumps(task._asdict())}\n")
+    process.stdin.flush()
+    while not Path("begun").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    running = [psutil.Process(int(pid)) for pid in Path("begun").read_text().split()]
+    assert process.communicate(timeout=30) == ("", None)  # closes its standard input
+    assert psutil.wait_procs(running, timeout=10)[1] == []
