@@ -47,6 +47,8 @@ def python() -> Found:
     which, pins = f"{sys.version.split()[0]} in {sys.prefix}", Path(PINS["run"][0])
     if missing := lacking(pins):
         lacks = f"{len(missing)} of the packages of {pins}" if missing[1:] else missing[0].split(";")[0].strip()
+        if lacks == "packaging":  # without which the others are not looked for
+            lacks = f"the packages of {pins}"
         return wrong(f"{which} lacks {lacks}", "make, which installs them into .venv")
     return Found(f"{which}, with the packages of {pins}")
 
