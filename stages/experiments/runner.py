@@ -133,13 +133,6 @@ class Runner(ABC):
             return Outcome(told.seconds, one_line(error))
 
 
-class Place(NamedTuple):
-    """A clone in which one task runs at a time."""
-
-    folder: Path
-    environment: dict[str, str]
-
-
 class Here(Runner):
     """On threads of this process.
 
@@ -152,7 +145,7 @@ class Here(Runner):
         super().__init__(names)
         self.unwanted = threading.Event()
         self.pool = ThreadPoolExecutor(jobs)
-        self.places: queue.SimpleQueue[Place] = queue.SimpleQueue()
+        self.places: queue.SimpleQueue[worker.Supervised] = queue.SimpleQueue()
         cache = Repo().cache.local_cache_dir
         STORE.mkdir(parents=True, exist_ok=True)
         for _ in range(jobs):
@@ -160,13 +153,15 @@ class Here(Runner):
             environment = clone(folder, cache)
             (folder / STORE).symlink_to(STORE.resolve())
             (folder / ".git/info/exclude").write_text(f"/{STORE.as_posix()}\n", encoding="utf-8")  # not only a folder
-            self.places.put(Place(folder, environment))
+            self.places.put(worker.Supervised(folder, environment))
         self.version = current_version(folder)
 
     def __exit__(self, *_: object) -> None:
         """End what still runs, each `dvc` with its stage."""
         self.unwanted.set()
         self.pool.shutdown(cancel_futures=True)
+        while not self.places.empty():
+            self.places.get().__exit__()
 
     def submit(self, task: Task) -> Future[list[worker.Told]]:
         """Have a task run in the next clone that is free."""
@@ -175,9 +170,7 @@ class Here(Runner):
     def _run(self, task: Task) -> list[worker.Told]:
         place = self.places.get()
         try:
-            return worker.supervise(
-                place.folder, place.environment, task._asdict(), self.told.put, self.unwanted.is_set
-            )
+            return place.run(task._asdict(), self.told.put, self.unwanted.is_set)
         finally:
             self.places.put(place)
 

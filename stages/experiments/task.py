@@ -1,28 +1,32 @@
-"""A task of a sweep, in a clone: experiments that share epochs, one after the other; `python -m` this is its process.
+"""Tasks of a sweep, in a clone: experiments that share epochs, one after the other; `python -m` this is their process.
 
-The task is a line of JSON on standard input, and each outcome one on standard output. Standard input stays open as long
-as somebody wants the outcomes: when it closes, because a worker was killed or nobody waits any more, the `dvc` that
-runs is ended with its stage. That is all there is between a killed worker and a training that runs on.
+A task is a line of JSON on standard input, each outcome one on standard output, and `null` there is the task's end.
+Standard input stays open as long as somebody wants the outcomes: when it closes, because a worker was killed or nobody
+waits any more, the `dvc` that runs is ended with its stage. That is all there is between a killed worker and a training
+that runs on.
 """
 
 import json
 import os
+import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stages.base.errors import ProjectError, one_line
 from stages.base.files import load_json
 from stages.base.git import git
 from stages.experiments.clones import given_to_dvc
+from stages.experiments.warm import start_dvc
 from stages.training.store import COUNTS_TO
 
 COUNTED = ".dvc/tmp/epochs.json"  # what `train` read back and computed
+SAID = Path(".dvc/tmp/said.log")  # what `dvc` printed
 PREPARED = Path("data/prepared/train.npz")
 RESULT = "metrics/train.json"
 GRACE = 10  # seconds that a stage has to end by itself
@@ -51,34 +55,32 @@ class Told(NamedTuple):
 
 
 class Supervisor:
-    """Runs commands, one at a time, until nobody waits."""
+    """Runs `dvc`, one at a time, until nobody waits."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.running: subprocess.Popen | None = None
+        self.running: BaseProcess | None = None
+        self.tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def end_with_the_pipe(self) -> None:
-        """Wait for standard input to close; then end what runs, and this process."""
-        sys.stdin.read()
+    def read(self) -> None:
+        """Take tasks from standard input until it closes; then end what runs, and this process."""
+        for line in sys.stdin:
+            self.tasks.put(line)
         with self.lock:  # and keep it: nothing is started any more
             for number in (signal.SIGTERM, signal.SIGKILL):
-                if self.running and self.running.poll() is None:
+                if self.running and self.running.is_alive():
                     with suppress(ProcessLookupError, PermissionError):  # ended; macOS says it so
                         os.killpg(self.running.pid, number)
-                    with suppress(subprocess.TimeoutExpired):
-                        self.running.wait(GRACE)
+                    self.running.join(GRACE)
             os._exit(0)
 
-    def run(self, *command: str, **environment: str) -> tuple[str, int]:
+    def run(self, *words: str, **environment: str) -> tuple[str, int]:
         """What dvc prints, and its exit code."""
+        SAID.parent.mkdir(parents=True, exist_ok=True)
         with self.lock:
-            self.running = subprocess.Popen(
-                [sys.executable, "-m", "dvc", *command], env=os.environ | environment,
-                text=True, encoding="utf-8", errors="replace", start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        output, _ = self.running.communicate()
-        return output, self.running.returncode
+            self.running = start_dvc(words, environment, SAID)
+        self.running.join()
+        return SAID.read_text(encoding="utf-8", errors="replace"), self.running.exitcode
 
 
 def reference(baseline: str, name: str) -> str:
@@ -128,12 +130,13 @@ def _run(task: Task, name: str, settings: list[str], supervisor: Supervisor) -> 
 
 
 def main() -> None:
-    """A task on standard input -> DVC's experiments."""
-    given: dict[str, Any] = json.loads(sys.stdin.readline())
+    """Tasks on standard input -> DVC's experiments."""
     supervisor = Supervisor()
-    threading.Thread(target=supervisor.end_with_the_pipe, daemon=True).start()
+    threading.Thread(target=supervisor.read, daemon=True).start()
     try:
-        run_task(Task(**given), supervisor)
+        while True:
+            run_task(Task(**json.loads(supervisor.tasks.get())), supervisor)
+            print("null", flush=True)
     except (ProjectError, OSError) as error:  # a full disk, say
         sys.exit(one_line(error))
 

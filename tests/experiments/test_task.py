@@ -62,20 +62,26 @@ def test_each_experiment_begins_at_the_commit_and_one_that_fails_stops_no_other(
 def test_when_nobody_waits_any_more_dvc_ends_with_what_it_started(tmp_path, monkeypatch):
     """What a driver or a worker that is killed leaves of its pipe."""
     monkeypatch.chdir(tmp_path)
-    Path("dvc.py").write_text(  # `python -m dvc`, as the task starts it, finds this one
-        "import os, pathlib, subprocess, time\n"
-        "child = subprocess.Popen(['sleep', '100'])\n"
-        "pathlib.Path('begun.part').write_text(f'{os.getpid()} {child.pid}')\n"
-        "os.rename('begun.part', 'begun')\n"
-        "time.sleep(100)\n"
-    )
+    for name, text in {  # a process that the task starts finds this one first, as nothing has loaded the other
+        "dvc/__init__.py": "",
+        "dvc/cli.py": "import os, pathlib, subprocess, time\n"
+        "def main(words):\n"
+        "    child = subprocess.Popen(['sleep', '100'])\n"
+        "    pathlib.Path('begun.part').write_text(f'{os.getpid()} {child.pid}')\n"
+        "    os.rename('begun.part', 'begun')\n"
+        "    time.sleep(100)\n",
+        "dvc/stage/__init__.py": "",
+        "dvc/stage/run.py": "_run = None\n",
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--quiet", "--message", "All")
     task = Task(git("rev-parse", "HEAD"), {"first": []})
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.experiments.task"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
     )  # fmt: skip
     process.stdin.write(f"{json.dumps(task._asdict())}\n")
     process.stdin.flush()

@@ -1,0 +1,122 @@
+"""`dvc`, and the stages that it starts, as forks of a process that has loaded their libraries: a sweep starts hundreds.
+
+Each is a process of its own, with the arguments, the environment, the folder and the parent that it would have, and it
+imports our sources itself. No library computes anything before a fork, so the bytes are those of other processes.
+"""
+
+import gc
+import logging
+import multiprocessing
+import os
+import re
+import runpy
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+# To have what the stages and `dvc exp run` import, TensorFlow first and as the stages set it up.
+LIBRARIES = (
+    "stages.training.backend", "stages.training.callbacks", "stages.training.display", "stages.training.epochs",
+    "stages.check", "stages.prepare", "stages.train", "stages.evaluate", "stages.plot", "sklearn.metrics",
+    "scipy.stats", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon", "dvc.repo.experiments.run",
+    "dvc.repo.graph",
+    "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace", "dvc.repo.index", "dvc.repo.plots",
+    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.utils.hydra", "dvc.utils.strictyaml", "dvc_data.fs",
+    "dvc_data.hashfile.status", "dvc_data.index.checkout", "dvc_studio_client.post_live_metrics",
+    "scmrepo.git.backend.pygit2.filter",
+)  # fmt: skip
+STAGE = re.compile(r"python3 -m (stages\.\w+)")
+
+# On macOS the system's own libraries do not bear a fork, nor does a graphics card's driver. There nothing is loaded
+# beforehand.
+IS_WARM = sys.platform == "linux" and not Path("/dev/nvidiactl").exists()
+
+
+def start_dvc(words: Sequence[str], environment: Mapping[str, str], output: Path) -> BaseProcess:
+    """Start `dvc` in this folder, in a session of its own.
+
+    Args:
+        words: its arguments.
+        environment: what is set there besides what is set here.
+        output: the file that gets what it prints.
+    """
+    context = multiprocessing.get_context("forkserver")
+    if IS_WARM:
+        context.set_forkserver_preload([*LIBRARIES])  # by the server, which the first process starts
+    process = context.Process(target=_dvc, args=(words, environment, output))
+    process.start()
+    return process
+
+
+def _dvc(words: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+    os.setsid()
+    with output.open("wb") as said, Path(os.devnull).open("rb") as nothing:
+        for descriptor, file in enumerate((nothing, said, said)):
+            os.dup2(file.fileno(), descriptor)
+    gc.freeze()  # what all forks share stays shared
+    os.environ.update(environment)
+    sys.argv = ["dvc", *words]
+    import tqdm
+    from dvc.cli import main
+    from dvc.stage import run
+
+    tqdm.tqdm.monitor_interval = 0  # no thread that looks after progress bars
+    if IS_WARM:
+        run._run = partial(_run, run._run)
+    sys.exit(main([*words]))
+
+
+def _run(by_shell: Callable[..., None], executable: str, command: str, **options: object) -> None:
+    """In the place of the function by which DVC runs a stage's command, with its arguments."""
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    stage = STAGE.fullmatch(command)
+    threads = len([*Path("/proc/self/task").iterdir()])
+    if not stage or threads > 1:  # what another one has locked, a fork could not unlock
+        by_shell(executable, command, **options)
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not (child := os.fork()):
+        code = 1
+        try:
+            code = _stage(stage[1], options["cwd"], options["env"])
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        raise StageCmdFailedError(command, code)
+
+
+def _stage(module: str, folder: str, environment: Mapping[str, str]) -> int:
+    """Be `python3 -m` this module, in the process that is a fork of DVC's; its exit code."""
+    gc.freeze()  # nothing of DVC's is to be finalized here
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2:
+            with suppress(OSError):  # of the listing itself
+                os.close(descriptor)  # so that no lock of DVC's is held here
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
+        del sys.modules[name]
+    sys.path[0] = str(folder)
+    sys.argv, sys.orig_argv = ["-m"], [sys.executable, "-m", module]
+    logging.root.handlers.clear()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
