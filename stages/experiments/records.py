@@ -1,8 +1,10 @@
 """What DVC recorded, in dvc.lock, in its run cache, in experiments: read, and whether it is what the stages read."""
 
 import hashlib
+import io
 import json
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -163,7 +165,7 @@ def committed_metrics() -> dict[str, float]:
     return _numbers(_values(git("show", f"HEAD:{path}") for path in METRICS_FILES))
 
 
-def _values(texts: Iterable[str]) -> dict[str, object]:
+def _values(texts: Iterable[str | bytes]) -> dict[str, object]:
     return dict(leaf for text in texts for leaf in leaves(json.loads(text)))
 
 
@@ -181,27 +183,52 @@ def succeeded() -> tuple[list[Experiment], list[str]]:
         ProjectError: Git cannot read them.
     """
     listed = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    found = [(commit, match) for commit, name in map(str.split, listed) if (match := REFERENCE.fullmatch(name))]
     experiments, left_out = [], {}
-    for commit, reference in (line.split(" ") for line in listed):
-        if match := REFERENCE.fullmatch(reference):
-            found = _read(match["name"], match["start"] + match["rest"], commit)
-            if isinstance(found, Experiment):
-                experiments.append(found)
-            else:
-                left_out.setdefault(found, []).append(match["name"])
+    for (_, match), files in zip(found, _files_of(commit for commit, _ in found), strict=True):
+        experiment = _read(match["name"], match["start"] + match["rest"], files)
+        if isinstance(experiment, Experiment):
+            experiments.append(experiment)
+        else:
+            left_out.setdefault(experiment, []).append(match["name"])
     notes = [f"left out, since {reason}: {shortlist(names)}" for reason, names in left_out.items()]
     return sorted(experiments, key=lambda experiment: experiment.name), notes
 
 
-def _read(name: str, start: str, commit: str) -> Experiment | str:
+FILES = ("dvc.lock", str(PARAMS_FILE), *METRICS_FILES)
+
+
+def _files_of(commits: Iterable[str]) -> Iterator[dict[str, bytes]]:
+    """Those of FILES that each commit has, by one process of Git for all.
+
+    Raises:
+        ProjectError: Git cannot read them.
+    """
+    asked = [(commit, name) for commit in commits for name in FILES]
+    lines = "".join(f"{commit}:{name}\n" for commit, name in asked)
+    done = subprocess.run(["git", "cat-file", "--batch"], input=lines.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise ProjectError(f"git cat-file: {one_line(done.stderr.decode(errors='replace'))}")
+    said, files = io.BytesIO(done.stdout), {}
+    for number, (_, name) in enumerate(asked, 1):
+        _, kind, *size = said.readline().split()
+        if size and kind == b"blob":
+            files[name] = said.read(int(size[0]))
+            said.readline()
+        if number % len(FILES) == 0:
+            yield files
+            files = {}
+
+
+def _read(name: str, start: str, files: dict[str, bytes]) -> Experiment | str:
     """An experiment; or why it is none to be used.
 
     Args:
         name: its name.
         start: the commit on which it stands.
-        commit: its own.
+        files: those of FILES that it has.
     """
-    lock = yaml.load(git("show", f"{commit}:dvc.lock"), yaml.CSafeLoader)
+    lock = yaml.load(files.get("dvc.lock", b"stages: {}"), yaml.CSafeLoader)
     made = {out["path"]: out["md5"] for entry in lock["stages"].values() for out in entry.get("outs", [])}
     if not set(METRICS_FILES) <= made.keys() or not _is_whole(lock):
         return "not all of its stages were run"
@@ -209,11 +236,11 @@ def _read(name: str, start: str, commit: str) -> Experiment | str:
         params = Params(**params_of(lock))
     except ValidationError:  # of a time when there were other parameters
         return "of other parameters"
-    texts = {path: git("show", f"{commit}:{path}") for path in METRICS_FILES}
-    if any(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() != made[path] for path, text in texts.items()):
+    texts = {path: files.get(path, b"") for path in METRICS_FILES}
+    if any(hashlib.md5(text, usedforsecurity=False).hexdigest() != made[path] for path, text in texts.items()):
         return "its metrics are not those of its dvc.lock"
     try:
-        beside = yaml.load(git("show", f"{commit}:{PARAMS_FILE}"), yaml.CSafeLoader)
+        beside = yaml.load(files.get(str(PARAMS_FILE), b""), yaml.CSafeLoader)
     except (ValueError, yaml.YAMLError):  # half saved, say
         beside = None
     if found := contradiction(lock, beside):
