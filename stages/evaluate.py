@@ -25,6 +25,7 @@ def main() -> None:
     from stages.evaluation.saved_models import (
         check_described,
         check_saved_models,
+        have_equal_weights,
         load_model,
         load_weights,
         loss_and_accuracy,
@@ -42,6 +43,8 @@ def main() -> None:
     print(f"save and load agree: argmax and evaluate both {correct} of {len(val.labels)} validation images")
 
     best = saved[BEST_MODEL]
+    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default; what Keras makes to compute with is there then
+        best = saved[WHOLE_MODEL]
     probabilities = predict(best, test.images)  # [n, classes]
     tables = tables_of(probabilities, test)
     parts = {"training": train, "validation": val, "test": test}

@@ -93,13 +93,41 @@ def test_what_fails_is_named_and_the_exit_code_says_so(digits_clone: Clone):
     assert len(experiments(digits_clone).keys() - before) == 1
 
 
+# What a stage finds, as its own process sees it: planted at its end.
+TELL = """
+    import json, os, signal, threading
+    from pathlib import Path
+    Path({path!r}).write_text(json.dumps({{
+        "argv": [sys.argv[0].removeprefix(os.getcwd()), *sys.argv[1:]], "original": sys.orig_argv[1:],
+        "path": os.path.samefile(sys.path[0], "."), "root": os.path.samefile(os.environ["DVC_ROOT"], "."),
+        "spec": __spec__.name, "open": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(),
+        "interrupt": repr(signal.getsignal(signal.SIGINT)), "leads": os.getpid() == os.getpgid(0),
+        "environment": dict(os.environ), "loaded": "networkx" in sys.modules,
+    }}))
+"""
+
+
 @pytest.mark.acceptance
-def test_an_experiment_is_that_of_dvc_exp_run(digits_clone: Clone):
-    sweep(digits_clone, "-S", "dropout=0.6", "--seeds", "1", "--jobs", "1")
-    digits_clone.dvc("exp", "run", "--name", "by-hand", "-S", "dropout=0.6", "-S", "seed=1")
-    found = experiments(digits_clone)
-    (name,) = (name for name in found if name.startswith("dropout-0.6-"))
-    digits_clone.run("git", "diff", "--exit-code", found[name], found["by-hand"])
+def test_an_experiment_is_that_of_dvc_exp_run_and_its_stages_find_what_they_find_there(digits_clone: Clone, tmp_path):
+    stage, path = digits_clone.folder / "stages/check.py", tmp_path / "found.json"
+    stage.write_text(f"import sys\n{stage.read_text()}{TELL.format(path=str(path))}")
+    digits_clone.commit()
+    try:
+        sweep(digits_clone, "-S", "dropout=0.6", "--seeds", "1", "--jobs", "1")
+        warm = json.loads(path.read_text())
+        by_hand = ("--force", "--name", "by-hand", "-S", "dropout=0.6", "-S", "seed=1")
+        digits_clone.dvc("exp", "run", *by_hand)
+        cold = json.loads(path.read_text())
+        found = experiments(digits_clone)
+        (name,) = (name for name in found if name.startswith("dropout-0.6-"))
+        digits_clone.run("git", "diff", "--exit-code", found[name], found["by-hand"])
+    finally:
+        digits_clone.run("git", "reset", "--quiet", "--hard", "HEAD~1")
+    assert (warm.pop("loaded"), cold.pop("loaded")) == (True, False)
+    there, here = warm.pop("environment"), cold.pop("environment")
+    assert warm == cold
+    own = {"DVC_EXP_NAME", "DVC_ROOT", "PATH", "PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert {name: there.get(name) for name in here.keys() - own} == {name: here[name] for name in here.keys() - own}
 
 
 @pytest.mark.acceptance
