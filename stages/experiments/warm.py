@@ -108,7 +108,8 @@ def _stage(module: str, folder: str, environment: Mapping[str, str]) -> int:
     sys.path[0] = str(folder)
     sys.argv, sys.orig_argv = ["-m"], [sys.executable, "-m", module]
     logging.root.handlers.clear()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         return 0

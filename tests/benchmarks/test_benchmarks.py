@@ -1,6 +1,7 @@
 """The benchmark: its arithmetic on invented measurements, and a quick run of the whole."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,16 @@ def test_a_command_that_fails_shows_its_output(tmp_path: Path, capfd: pytest.Cap
     with pytest.raises(ProjectError, match="exit 3"):
         measure([sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"], tmp_path, {})
     assert "why" in capfd.readouterr().err
+
+
+@pytest.mark.process
+def test_the_profile_has_the_operations_of_a_step(complete: Path):
+    command = [sys.executable, "-m", "benchmarks.operations", "--images", "320"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(command, cwd=complete, env=environment, capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in printed.splitlines()[3:-2]]
+    assert {"1.0"} == {often for kind, often, *_ in rows if "MatMul" in kind}
+    assert float(printed.splitlines()[-1].split()[2]) >= sum(float(row[2]) for row in rows) - len(rows) * 0.05
 
 
 @pytest.mark.acceptance
