@@ -89,10 +89,10 @@ sweep: ready ## a grid of experiments: DROPOUT=0,0.3 OPTIMIZER=adam,sgd SEEDS=10
 	@$(IN_VENV) python -m stages.commands.sweep $(or $(SET),$(USUAL:%=--set-param %)) \
 		--seeds '$(SEEDS)' --jobs '$(JOBS)' $(ELSEWHERE)
 
-unit: ready-dev ## lint, and the tests that start no process: a minute or two
+unit: ready-dev ## lint, and the tests that train nothing and start no process: some two minutes
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
-	@$(IN_VENV) $(IN_PARALLEL) -m 'not (process or dvc or acceptance)'
+	@$(IN_VENV) $(IN_PARALLEL) -m 'not (trains or process or dvc or acceptance)'
 
 test: ready-dev ## lint, and all tests but the long ones: some 25 minutes
 	@$(IN_VENV) ruff check .

@@ -16,6 +16,8 @@ from stages.base.params import IMAGES, PARAMS_FILE, Params, read_params
 from stages.data.datasets import digits, head, split
 from tests.support.workspace import ROOT
 
+pytestmark = pytest.mark.trains
+
 COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 SEEDS = st.integers(0, 2**32 - 1)
 

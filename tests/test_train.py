@@ -14,6 +14,8 @@ from stages.training.backend import keras
 from stages.training.keras_files import make_canonical
 from tests.support.workspace import history, read_json, run_stages
 
+pytestmark = pytest.mark.trains
+
 
 def test_the_table_of_the_last_training_has_its_epochs(workspace):
     Path("plots").mkdir()

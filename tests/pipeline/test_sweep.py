@@ -101,7 +101,7 @@ TELL = """
         "argv": [sys.argv[0].removeprefix(os.getcwd()), *sys.argv[1:]], "original": sys.orig_argv[1:],
         "path": os.path.samefile(sys.path[0], "."), "root": os.path.samefile(os.environ["DVC_ROOT"], "."),
         "spec": __spec__.name, "open": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(),
-        "interrupt": repr(signal.getsignal(signal.SIGINT)), "leads": os.getpid() == os.getpgid(0),
+        "interrupt": signal.getsignal(signal.SIGINT).__name__, "leads": os.getpid() == os.getpgid(0),
         "environment": dict(os.environ), "loaded": "networkx" in sys.modules,
     }}))
 """

@@ -12,6 +12,8 @@ from stages.training.model import compiled_model
 from tests.support.fit import assert_equals_fit
 from tests.support.workspace import head, params
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
 def test_the_loop_equals_fit_bit_for_bit(real_data, optimizer: str):

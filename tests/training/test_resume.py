@@ -24,6 +24,8 @@ from stages.training.store import stored_history
 from tests.support.sources import imports
 from tests.support.workspace import ROOT, head, params, write_params
 
+pytestmark = pytest.mark.trains
+
 
 def written() -> dict[str, bytes]:
     """The outputs of train in the current folder."""
