@@ -10,19 +10,20 @@ import json
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from stages.base.errors import ProjectError, one_line
 from stages.base.files import load_json
 from stages.base.git import git
 from stages.experiments.clones import given_to_dvc
-from stages.experiments.warm import start_dvc
 from stages.training.store import COUNTS_TO
 
 COUNTED = ".dvc/tmp/epochs.json"  # what `train` read back and computed
@@ -59,7 +60,8 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.running: BaseProcess | None = None
+        self.server: subprocess.Popen | None = None  # what starts `dvc`: see `warm.py`
+        self.running: int | None = None  # the number of the `dvc` that runs
         self.tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read(self) -> None:
@@ -68,19 +70,39 @@ class Supervisor:
             self.tasks.put(line)
         with self.lock:  # and keep it: nothing is started any more
             for number in (signal.SIGTERM, signal.SIGKILL):
-                if self.running and self.running.is_alive():
+                if self.running:
                     with suppress(ProcessLookupError, PermissionError):  # ended; macOS says it so
-                        os.killpg(self.running.pid, number)
-                    self.running.join(GRACE)
+                        os.killpg(self.running, number)
+                    with suppress(psutil.Error):
+                        psutil.Process(self.running).wait(GRACE)
             os._exit(0)
 
     def run(self, *words: str, **environment: str) -> tuple[str, int]:
-        """What dvc prints, and its exit code."""
+        """What dvc prints, and its exit code.
+
+        Raises:
+            ProjectError: what starts it ended.
+        """
         SAID.parent.mkdir(parents=True, exist_ok=True)
         with self.lock:
-            self.running = start_dvc(words, environment, SAID)
-        self.running.join()
-        return SAID.read_text(encoding="utf-8", errors="replace"), self.running.exitcode
+            if not self.server:
+                self.server = subprocess.Popen(
+                    [sys.executable, "-m", "stages.experiments.warm"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )  # fmt: skip
+            self.server.stdin.write(f"{json.dumps([words, environment, str(SAID)])}\n")
+            self.server.stdin.flush()
+            self.running = self._answer()
+        code = self._answer()
+        with self.lock:
+            self.running = None
+        return SAID.read_text(encoding="utf-8", errors="replace"), code
+
+    def _answer(self) -> int:
+        if not (line := self.server.stdout.readline()):
+            code, self.server, self.running = self.server.wait(), None, None
+            raise ProjectError(f"the process that starts dvc ended with {code}")
+        return int(line)
 
 
 def reference(baseline: str, name: str) -> str:

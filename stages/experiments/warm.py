@@ -2,11 +2,15 @@
 
 Each is a process of its own, with the arguments, the environment, the folder and the parent that it would have, and it
 imports our sources itself. No library computes anything before a fork, so the bytes are those of other processes.
+
+`python -m` this is the process. A line of JSON on standard input starts `dvc`: its arguments, what is set in its
+environment, and the file that gets what it prints. Two lines on standard output answer: its number, and its exit code.
 """
 
 import gc
+import importlib
+import json
 import logging
-import multiprocessing
 import os
 import re
 import runpy
@@ -16,49 +20,65 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 # To have what the stages and `dvc exp run` import, TensorFlow first and as the stages set it up.
 LIBRARIES = (
     "stages.training.backend", "stages.training.callbacks", "stages.training.display", "stages.training.epochs",
     "stages.check", "stages.prepare", "stages.train", "stages.evaluate", "stages.plot", "sklearn.metrics",
-    "scipy.stats", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon", "dvc.repo.experiments.run",
-    "dvc.repo.graph",
-    "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace", "dvc.repo.index", "dvc.repo.plots",
-    "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.utils.hydra", "dvc.utils.strictyaml", "dvc_data.fs",
-    "dvc_data.hashfile.status", "dvc_data.index.checkout", "dvc_studio_client.post_live_metrics",
-    "scmrepo.git.backend.pygit2.filter",
+    "scipy.stats", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon", "dvc.repo.artifacts",
+    "dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace",
+    "dvc.repo.experiments.run", "dvc.repo.graph", "dvc.repo.index", "dvc.repo.plots", "dvc.utils.hydra",
+    "dvc.utils.strictyaml", "dvc_data.fs", "dvc_data.hashfile.status", "dvc_data.index.checkout",
+    "dvc_studio_client.post_live_metrics", "scmrepo.git.backend.pygit2.filter",
 )  # fmt: skip
 STAGE = re.compile(r"python3 -m (stages\.\w+)")
 
 # On macOS the system's own libraries do not bear a fork, nor does a graphics card's driver. There nothing is loaded
-# beforehand.
+# beforehand, and DVC starts its stages itself.
 IS_WARM = sys.platform == "linux" and not Path("/dev/nvidiactl").exists()
 
 
-def start_dvc(words: Sequence[str], environment: Mapping[str, str], output: Path) -> BaseProcess:
-    """Start `dvc` in this folder, in a session of its own.
-
-    Args:
-        words: its arguments.
-        environment: what is set there besides what is set here.
-        output: the file that gets what it prints.
-    """
-    context = multiprocessing.get_context("forkserver")
+def main() -> None:
+    """Start one `dvc` after the other."""
     if IS_WARM:
-        context.set_forkserver_preload([*LIBRARIES])  # by the server, which the first process starts
-    process = context.Process(target=_dvc, args=(words, environment, output))
-    process.start()
-    return process
+        for name in LIBRARIES:
+            importlib.import_module(name)
+        gc.freeze()  # what all forks share stays shared
+    for line in sys.stdin:
+        child = _forked(_dvc, *json.loads(line))
+        print(child, flush=True)
+        print(_exit_code(child), flush=True)
 
 
-def _dvc(words: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+def _forked(be: Callable[..., int], *given: object) -> int:
+    """The number of a process that is this function and ends with what it returns."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = be(*given)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(OSError):  # a full disk
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _exit_code(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _dvc(words: Sequence[str], environment: Mapping[str, str], output: str) -> int:
     os.setsid()
-    with output.open("wb") as said, Path(os.devnull).open("rb") as nothing:
+    with Path(output).open("wb") as said, Path(os.devnull).open("rb") as nothing:
         for descriptor, file in enumerate((nothing, said, said)):
             os.dup2(file.fileno(), descriptor)
-    gc.freeze()  # what all forks share stays shared
     os.environ.update(environment)
     sys.argv = ["dvc", *words]
     import tqdm
@@ -68,7 +88,7 @@ def _dvc(words: Sequence[str], environment: Mapping[str, str], output: Path) -> 
     tqdm.tqdm.monitor_interval = 0  # no thread that looks after progress bars
     if IS_WARM:
         run._run = partial(_run, run._run)
-    sys.exit(main([*words]))
+    return main([*words])
 
 
 def _run(by_shell: Callable[..., None], executable: str, command: str, **options: object) -> None:
@@ -80,16 +100,7 @@ def _run(by_shell: Callable[..., None], executable: str, command: str, **options
     if not stage or threads > 1:  # what another one has locked, a fork could not unlock
         by_shell(executable, command, **options)
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if not (child := os.fork()):
-        code = 1
-        try:
-            code = _stage(stage[1], options["cwd"], options["env"])
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    if code := os.waitstatus_to_exitcode(status):
+    if code := _exit_code(_forked(_stage, stage[1], options["cwd"], options["env"])):
         raise StageCmdFailedError(command, code)
 
 
@@ -112,12 +123,10 @@ def _stage(module: str, folder: str, environment: Mapping[str, str]) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-        return 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    main()

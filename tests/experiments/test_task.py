@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from stages.experiments.task import COUNTED, Task, reference, run_task
+from stages.experiments.warm import LIBRARIES
 from tests.support.workspace import ROOT
 
 
@@ -62,19 +63,21 @@ def test_each_experiment_begins_at_the_commit_and_one_that_fails_stops_no_other(
 def test_when_nobody_waits_any_more_dvc_ends_with_what_it_started(tmp_path, monkeypatch):
     """What a driver or a worker that is killed leaves of its pipe."""
     monkeypatch.chdir(tmp_path)
-    for name, text in {  # a process that the task starts finds this one first, as nothing has loaded the other
-        "dvc/__init__.py": "",
-        "dvc/cli.py": "import os, pathlib, subprocess, time\n"
+    for name in (*LIBRARIES, "dvc.cli", "dvc.stage.run"):  # what the task's own process imports first: an empty one
+        for package in (
+            [Path(*name.split(".")), *Path(*name.split(".")).parents][:-1] if name.startswith("dvc.") else []
+        ):
+            package.mkdir(parents=True, exist_ok=True)
+            (package / "__init__.py").touch()
+    Path("dvc/stage/run/__init__.py").write_text("_run = None\n")
+    Path("dvc/cli/__init__.py").write_text(
+        "import os, pathlib, subprocess, time\n"
         "def main(words):\n"
         "    child = subprocess.Popen(['sleep', '100'])\n"
         "    pathlib.Path('begun.part').write_text(f'{os.getpid()} {child.pid}')\n"
         "    os.rename('begun.part', 'begun')\n"
-        "    time.sleep(100)\n",
-        "dvc/stage/__init__.py": "",
-        "dvc/stage/run.py": "_run = None\n",
-    }.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(text)
+        "    time.sleep(100)\n"
+    )
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--quiet", "--message", "All")
