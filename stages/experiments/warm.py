@@ -7,6 +7,7 @@ imports our sources itself. No library computes anything before a fork, so the b
 environment, and the file that gets what it prints. Two lines on standard output answer: its number, and its exit code.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -60,10 +61,12 @@ def _forked(be: Callable[..., int], *given: object) -> int:
         return child
     code = 1
     try:
+        atexit._clear()  # that is for the process that this one is a fork of
         code = be(*given)
     except BaseException:
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()  # TensorFlow removes files of its own
         with suppress(OSError):  # a full disk
             sys.stdout.flush()
             sys.stderr.flush()

@@ -58,7 +58,8 @@ def test_where_another_thread_runs_the_stage_is_the_shells():
 
 
 STAGE_OF_ITS_OWN = """
-import os, signal, sys
+import atexit, os, sys
+atexit.register(print, "tidied")
 here = os.path.samefile(".", os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 print(__name__, __spec__.name, sys.orig_argv[1:], here, dict(os.environ), len(os.listdir("/proc/self/fd")))
 sys.stderr.write("said\\n")
@@ -67,7 +68,8 @@ if "CODE" in os.environ:
 raise ValueError("a fault of the stage's")
 """
 FORK = """
-import sys
+import atexit, sys
+atexit.register(print, "the end")
 from dvc.stage.exceptions import StageCmdFailedError
 from stages.experiments.warm import _run
 folder, environment = sys.argv[1], dict(word.split("=") for word in sys.argv[2:])
@@ -95,7 +97,8 @@ def test_a_stage_finds_its_own_sources_folder_and_environment_and_its_exit_code_
     done = subprocess.run(
         [sys.executable, "-c", FORK, str(tmp_path), *environment], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    first, last = done.stdout.splitlines()
+    first, tidied, last, end = done.stdout.splitlines()
+    assert (tidied, end) == ("tidied", "the end")
     name, value = environment[0].split("=")
     assert first == f"__main__ stages.own ['-m', 'stages.own'] True {{'{name}': '{value}'}} 4"
     assert ending in last
