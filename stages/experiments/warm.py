@@ -33,6 +33,7 @@ LIBRARIES = (
     "dvc.utils.strictyaml", "dvc_data.fs", "dvc_data.hashfile.status", "dvc_data.index.checkout",
     "dvc_studio_client.post_live_metrics", "scmrepo.git.backend.pygit2.filter",
 )  # fmt: skip
+COMMAND = Path("/proc/self/comm")  # what `ps` and `top` show
 STAGE = re.compile(r"python3 -m (stages\.\w+)")
 
 # On macOS the system's own libraries do not bear a fork, nor does a graphics card's driver. There nothing is loaded
@@ -90,6 +91,7 @@ def _dvc(words: Sequence[str], environment: Mapping[str, str], output: str) -> i
 
     tqdm.tqdm.monitor_interval = 0  # no thread that looks after progress bars
     if IS_WARM:
+        COMMAND.write_text("dvc")
         run._run = partial(_run, run._run)
     return main([*words])
 
@@ -114,6 +116,7 @@ def _stage(module: str, folder: str, environment: Mapping[str, str]) -> int:
         if descriptor > 2:
             with suppress(OSError):  # of the listing itself
                 os.close(descriptor)  # so that no lock of DVC's is held here
+    COMMAND.write_text(module)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -61,7 +61,8 @@ STAGE_OF_ITS_OWN = """
 import atexit, os, sys
 atexit.register(print, "tidied")
 here = os.path.samefile(".", os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-print(__name__, __spec__.name, sys.orig_argv[1:], here, dict(os.environ), len(os.listdir("/proc/self/fd")))
+command, open_files = open("/proc/self/comm").read().strip(), len(os.listdir("/proc/self/fd"))
+print(command, __name__, __spec__.name, sys.orig_argv[1:], here, dict(os.environ), open_files)
 sys.stderr.write("said\\n")
 if "CODE" in os.environ:
     sys.exit(int(os.environ["CODE"]))
@@ -100,7 +101,7 @@ def test_a_stage_finds_its_own_sources_folder_and_environment_and_its_exit_code_
     first, tidied, last, end = done.stdout.splitlines()
     assert (tidied, end) == ("tidied", "the end")
     name, value = environment[0].split("=")
-    assert first == f"__main__ stages.own ['-m', 'stages.own'] True {{'{name}': '{value}'}} 4"
+    assert first == f"stages.own __main__ stages.own ['-m', 'stages.own'] True {{'{name}': '{value}'}} 4"
     assert ending in last
     assert done.stderr.startswith("said\n")
     assert ("ValueError: a fault of the stage's" in done.stderr) == (name != "CODE")

@@ -67,17 +67,17 @@ class Cluster:
         return {end.laddr.ip for end in ends if end.status == psutil.CONN_LISTEN}
 
     def running(self, name: str) -> list[str]:
-        """The commands that run in a worker's folder, but for the worker's."""
+        """What runs in a worker's folder, but for the worker: its name and its command."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, FileNotFoundError):
                 if self.folder / name in Path(process.cwd()).parents:
-                    found.append(" ".join(process.cmdline()))
+                    found.append(" ".join([process.name(), *process.cmdline()]))
         return found
 
-    def runs(self, name: str, words: str) -> bool:
-        """Whether one of them has these words."""
-        return any(words in command for command in self.running(name))
+    def runs(self, name: str, process: str) -> bool:
+        """Whether one of them has this name."""
+        return any(found.startswith(f"{process} ") for found in self.running(name))
 
 
 def end(process: subprocess.Popen) -> None:
@@ -131,7 +131,7 @@ def test_a_worker_is_killed_and_what_it_did_comes_from_another(team: Team, clust
         [*SWEEP, "-S", committed, "--scheduler", cluster.address], cwd=team.first.folder, text=True,
         stdout=subprocess.PIPE,
     )  # fmt: skip
-    wait_until(lambda: cluster.runs("b", "--name dropout"))
+    wait_until(lambda: cluster.runs("b", "dvc"))
     cluster.worker("a")  # comes later, so that the two need not be compared
     assert cluster.listens_on() == {"127.0.0.1"}
     killed.kill()
