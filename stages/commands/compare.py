@@ -85,7 +85,7 @@ def main() -> None:
     options = arguments()
     committed = committed_params()
     wanted = wanted_baseline(options.baseline, committed)
-    print("reading DVC's experiments ...", file=sys.stderr, flush=True)  # a second for every ten, the first time
+    print("reading DVC's experiments ...", file=sys.stderr, flush=True)  # some seconds, of a hundred
     experiments, notes = succeeded()
     if not experiments:
         raise UserError("compare: no experiment is there that succeeded; to run some: make sweep")
