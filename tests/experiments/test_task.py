@@ -63,12 +63,12 @@ def test_each_experiment_begins_at_the_commit_and_one_that_fails_stops_no_other(
 def test_when_nobody_waits_any_more_dvc_ends_with_what_it_started(tmp_path, monkeypatch):
     """What a driver or a worker that is killed leaves of its pipe."""
     monkeypatch.chdir(tmp_path)
-    for name in (*LIBRARIES, "dvc.cli", "dvc.stage.run"):  # what the task's own process imports first: an empty one
-        for package in (
-            [Path(*name.split(".")), *Path(*name.split(".")).parents][:-1] if name.startswith("dvc.") else []
-        ):
-            package.mkdir(parents=True, exist_ok=True)
-            (package / "__init__.py").touch()
+    for name in (*LIBRARIES, "dvc.cli", "dvc.stage.run"):
+        if name.startswith("dvc."):  # what starts `dvc` imports these first: here empty ones
+            folder = Path(*name.split("."))
+            folder.mkdir(parents=True, exist_ok=True)
+            for package in (folder, *folder.parents[:-1]):
+                (package / "__init__.py").touch()
     Path("dvc/stage/run/__init__.py").write_text("_run = None\n")
     Path("dvc/cli/__init__.py").write_text(
         "import os, pathlib, subprocess, time\n"

@@ -13,10 +13,12 @@ import yaml
 from stages.experiments.warm import LIBRARIES, STAGE, _run
 from tests.support.workspace import ROOT
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked there")
+
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_what_is_loaded_beforehand_is_there(name: str):
-    """Python would leave out what is not, and say nothing."""
+    """Without one no sweep would start."""
     assert importlib.util.find_spec(name)
 
 
@@ -84,7 +86,6 @@ except StageCmdFailedError as error:
 
 
 @pytest.mark.process
-@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked there")
 @pytest.mark.parametrize(
     ("environment", "ending"),
     [(["CODE=0"], "ended well"), (["CODE=2"], "exited with 2"), (["A=b"], "exited with 1")],
