@@ -106,6 +106,7 @@ class Inputs:
     Args:
         stage: its name.
         pipeline: the dvc.yaml that declares it.
+        before: a stage whose output it declares in the place of the sources: they must not change either.
 
     Attributes:
         params: those of params.yaml; None where the stage declares none.
@@ -114,10 +115,12 @@ class Inputs:
         UserError: params.yaml cannot be read, or a value in it is wrong; or the pipeline has no such stage.
     """
 
-    def __init__(self, stage: str, pipeline: str = "dvc.yaml") -> None:
+    def __init__(self, stage: str, pipeline: str = "dvc.yaml", before: str | None = None) -> None:
         self.stage = stage
         try:
-            declared = yaml.load((ROOT / pipeline).read_text(encoding="utf-8"), yaml.CSafeLoader)["stages"][stage]
+            stages = yaml.load((ROOT / pipeline).read_text(encoding="utf-8"), yaml.CSafeLoader)["stages"]
+            declared = stages[stage]
+            entries = [*declared["deps"], *(stages[before]["deps"] if before else [])]
         except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
             raise UserError(f"{pipeline}: no stage {stage} can be read there") from error
         values, self.params = {}, None
@@ -126,8 +129,8 @@ class Inputs:
             self.params = checked(values, Params, PARAMS_FILE)
         names = [name for entry in declared.get("params", []) for name in _names(entry, values)]
         self.values = {name: comparable(values[name]) for name in names}
-        deps = (re.sub(r"\$\{(\w+)\}", lambda name: str(values[name[1]]), dep) for dep in declared["deps"])
-        self.paths = [posixpath.normpath(dep) for dep in deps]
+        deps = (re.sub(r"\$\{(\w+)\}", lambda name: str(values[name[1]]), dep) for dep in entries)
+        self.paths = list(dict.fromkeys(map(posixpath.normpath, deps)))
         self.sources = {path: md5 for path in self.paths if (md5 := _noted(path))}
         # What Python imports was noted before it did; the rest is read while it imports TensorFlow.
         pool = ThreadPoolExecutor(2)

@@ -78,6 +78,13 @@ def test_a_source_is_held_against_what_it_was_before_it_was_imported(inputs, mon
                 Inputs("prepare").stop_if_changed()
 
 
+def test_the_sources_behind_a_sample_are_held_too(inputs, monkeypatch):
+    monkeypatch.setitem(SOURCES, "stages/training/adam.py", "another")
+    Inputs("sizes-dense", "study/dvc.yaml").stop_if_changed()
+    with pytest.raises(ProjectError, match=r"^stages/training/adam.py was changed while sizes-dense ran, so"):
+        Inputs("sizes-dense", "study/dvc.yaml", before="sizes-sample").stop_if_changed()
+
+
 def test_a_stage_whose_inputs_changed_replaces_no_output(inputs):
     Path("old").write_text("yesterday's")
     replace(Path("params.yaml"), "val_size: 0.2", "val_size: 0.3")

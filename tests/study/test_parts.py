@@ -45,7 +45,7 @@ def test_a_part_is_all_of_its_stages_and_counts_its_trainings():
     for name, part in study.PARTS.items():
         last = [stage for stage in pipeline if stage.startswith(f"{name}-")][-1]
         assert part.stage == last
-    assert len(pipeline) == 5
+    assert len(pipeline) == 6
     notes, grid = read_design(), read_grid()
     counted = {name: [int(text.split()[0]) for text, _ in part.steps] for name, part in study.PARTS.items()}
     assert counted == {

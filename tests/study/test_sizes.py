@@ -17,8 +17,11 @@ from stages import evaluate, prepare, train
 from stages.base.errors import UserError
 from stages.base.files import load_csv
 from stages.data.images import load_images, save_images
-from study.sizes import cells, effects
-from study.sizes.cell import train_cell
+from stages.training.backend import keras
+from stages.training.model import compiled_model
+from study.sizes import cell as cell_module
+from study.sizes import cells, effects, sample
+from study.sizes.cell import sample_cell, train_cell
 from study.sizes.grid import Cell, read_grid
 from tests.support.small import small_sizes
 from tests.support.workspace import ROOT, head, history, new_processes, params, read_json, run_stages, work_in_a_copy
@@ -91,6 +94,38 @@ def test_no_epoch_is_computed_twice_and_a_training_leaves_one_small_record(sizes
     train_cells(monkeypatch)
     assert "24 trainings, 6 epochs computed, the others read back" in capsys.readouterr().out
     assert rows() == rows(made)
+
+
+@pytest.mark.process
+def test_the_sample_is_the_rows_of_the_first_seed_after_its_epochs(sizes, made):
+    """Which are all epochs of this small design."""
+    new_processes()
+    shutil.rmtree("models/.epochs")
+    sample.main()
+    assert not Path("models/.epochs").exists()  # computed, whatever is stored
+    of_sample = load_csv(sample.TABLE, COLUMNS | {"state": str})
+    assert [{name: row[name] for name in COLUMNS} for row in of_sample] == [row for row in rows() if row["seed"] == 1]
+    assert len({row["state"] for row in of_sample}) == len(of_sample) / 2
+
+
+@pytest.mark.trains
+def test_the_last_bit_of_one_weight_is_in_the_sample(workspace, monkeypatch):
+    run_stages(workspace, prepare)
+    cell, small = Cell("dense-100", 100, 0.5), params(epochs=1)
+    first = sample_cell(small, cell, 1)
+    assert sample_cell(small, cell, 1) == first
+
+    def with_another_bit(*arguments) -> keras.Model:
+        model = compiled_model(*arguments)
+        weights = model.trainable_variables[0].numpy()
+        weights[0, 0] = np.nextafter(weights[0, 0], np.float32(1))
+        model.trainable_variables[0].assign(weights)
+        return model
+
+    monkeypatch.setattr(cell_module, "compiled_model", with_another_bit)
+    other = sample_cell(small, cell, 1)
+    assert other != first
+    assert [row[:-1] for row in other] == [row[:-1] for row in first]  # no value of the table shows it
 
 
 @pytest.mark.process

@@ -12,6 +12,7 @@ from study.notes.design import read_design
 from tests.support.sources import imported_files, texts_in, undeclared, unneeded
 from tests.support.workspace import ROOT
 
+SAMPLE = "study/sizes/sample.csv"
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
@@ -53,8 +54,14 @@ def outs(stage: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_depends_on_the_sources_that_it_imports_and_the_files_that_it_names(stage):
+    """Or on a sample of what those make, and on nothing that the sample does not."""
     declared, module = PIPELINE[stage]["deps"], PIPELINE[stage]["cmd"].split()[2]
     script = ROOT / f"{module.replace('.', '/')}.py"
+    if SAMPLE in declared:
+        of_sample = PIPELINE["sizes-sample"]["deps"]
+        assert undeclared(script, of_sample) == set()
+        assert set(declared) - {SAMPLE} == {dep for dep in of_sample if dep.endswith((".npz", ".yaml"))}
+        return
     assert undeclared(script, declared) == set()
     assert unneeded(script, declared) == set()
     texts = {
@@ -91,7 +98,7 @@ def test_the_committed_results_are_of_the_committed_design_and_sources():
     lock = yaml.safe_load((ROOT / "study/dvc.lock").read_text(encoding="utf-8"))["stages"]
     root = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     images = {dep["path"]: dep["md5"] for stage in root.values() for dep in stage["deps"] if ".npz" in dep["path"]}
-    for stage in ("notes-trainings", "sizes-dense", "sizes-cnn"):
+    for stage in ("notes-trainings", "sizes-sample", "sizes-dense", "sizes-cnn"):
         used = {dep["path"]: dep["md5"] for dep in lock[stage]["deps"] if "prepared/" in dep["path"]}
         assert used.items() <= images.items()
         assert len(used) >= 2
