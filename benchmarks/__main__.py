@@ -41,9 +41,9 @@ def main() -> None:
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
     if arguments.quick:
-        settings = Settings(1, 2, (1, 2), {"epochs": 2, "patience": None, "limit": 1000}, 400)
+        settings = Settings(1, 2, (1, 2), {"epochs": 2, "patience": None, "limit": 1000}, 400, (1, 2))
     else:
-        settings = Settings(arguments.runs, 10, (1, 2, 4, 8), {"epochs": 10, "patience": None}, 8000)
+        settings = Settings(arguments.runs, 10, (1, 2, 4, 8), {"epochs": 10, "patience": None}, 8000, (1, 2, 4))
 
     fetch(read_registry())  # so that no round downloads
     samples = Samples()

@@ -22,8 +22,10 @@ UNLIMITED = "epochs without the limit to AVX2"
 CNN = "epochs of cnn"
 CNN_UNLIMITED = "epochs of cnn without the limit"
 PLAIN_CNN = "plain script of cnn"
+SWEEP = "sweep of 8 experiments, 8 at once"
 CNN_FLOOR = "cnn"  # of the measurements of its floor, the first word
 
+RATES = (0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9)  # of the sweep; none that has been computed before
 REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
 
@@ -48,6 +50,7 @@ class Settings:
     factors: tuple[int, ...]  # the images so many times over; the first is 1
     params: dict[str, object]  # what differs from the committed params.yaml
     cnn_images: int  # for training it, and a quarter of them for validation
+    cnn_factors: tuple[int, ...]  # so many times as many; the first is 1
 
 
 @dataclass
@@ -63,9 +66,9 @@ class Samples:
     data: dict[str, dict[str, int]] = field(default_factory=dict)  # images and bytes
 
 
-def growth(factor: int) -> str:
-    """The name of our epochs on the images so many times over."""
-    return f"epochs on {factor}x the images"
+def growth(factor: int, of: str = "epochs") -> str:
+    """The name of our epochs, or of those of `CNN`, on so many times the images."""
+    return f"{of} on {factor}x the images"
 
 
 def imports(part: str) -> str:
@@ -131,14 +134,20 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     dvc(PATIENCE, {"train"}, "dvc", "exp", "run", "-S", "patience=2")
     measure(["dvc", "exp", "run", "-S", "patience=null"], workspace.folder, workspace.env)  # back, from the run cache
     dvc(DROPOUT, {"train", "evaluate", "plot"}, "dvc", "exp", "run", "-S", "dropout=0.5")
+    workspace.commit()
+    rates = f"dropout={','.join(map(str, RATES))}"
+    run(SWEEP, sys.executable, "-m", "stages.commands.sweep", "-S", rates, "--jobs", str(len(RATES)))
 
     printed = json.loads(run("floor of an epoch", sys.executable, "-m", "benchmarks.floor").lines[-1][1])
     for name, seconds in printed.items():
         samples.floor[name].append(seconds)
-    convolutions = ("--network", "cnn", "--images", str(settings.cnn_images))
+    network = ("--network", "cnn", "--images")
+    convolutions = (*network, str(settings.cnn_images))
     few = ("--epochs", str(min(FACTORS_EPOCHS, settings.epochs)))
     epochs(PLAIN_CNN, "benchmarks.notes", "--seed", "0", "--no-early-stopping", *convolutions, *few)
-    epochs(CNN, "benchmarks.loop", *convolutions, *few)
+    for factor in settings.cnn_factors:
+        name = growth(factor, CNN)
+        samples.data[name] = epochs(name, "benchmarks.loop", *network, str(factor * settings.cnn_images), *few)
     printed = json.loads(
         run("floor of an epoch of cnn", sys.executable, "-m", "benchmarks.floor", *convolutions).lines[-1][1]
     )

@@ -14,8 +14,10 @@ from benchmarks.rounds import (
     PATIENCE,
     PLAIN,
     PLAIN_CNN,
+    RATES,
     REPRO,
     REPRO_NOTHING,
+    SWEEP,
     TRAIN,
     UNLIMITED,
     Samples,
@@ -66,6 +68,7 @@ def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dic
     """Every row of the table."""
     of_cnn = "an epoch of cnn, with validation"
     once, most, times = growth(1), growth(factors[-1]), f"{factors[-1]}x"
+    cnn, one_by_one = growth(1, CNN), [len(RATES) * each for each in samples.seconds[DROPOUT]]
     seconds, peak = samples.seconds, {name: [each / MB for each in values] for name, values in samples.peak.items()}
     # What patience=2 runs is what it must import; `dvc` is among the spans as what comes before the stages.
     imported = [sum(parts) for parts in zip(*(seconds[imports(part)] for part in samples.spans[PATIENCE]), strict=True)]
@@ -87,16 +90,17 @@ def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dic
         whole(DROPOUT),
         whole(PATIENCE),
         row(PATIENCE, "s", seconds[PATIENCE], imported, "its imports alone", ratio_at_most=1),
+        row(SWEEP, "s", seconds[SWEEP], one_by_one, f"{len(RATES)} times {DROPOUT}"),
         row(REPRO_NOTHING, "s", seconds[REPRO_NOTHING]),
         row(MAKE_NOTHING, "s", seconds[MAKE_NOTHING], at_most=1.5),
         row("an epoch with validation", "s", samples.epoch[once], samples.floor["epoch"], "its floor"),
         row("an epoch with validation", "s", samples.epoch[once], samples.epoch[UNLIMITED],
             "without the limit to AVX2"),
-        row(of_cnn, "s", samples.epoch[CNN], samples.epoch[PLAIN_CNN], PLAIN_CNN,
+        row(of_cnn, "s", samples.epoch[cnn], samples.epoch[PLAIN_CNN], PLAIN_CNN,
             ratio_at_most=1.15 if has_avx512 else 1),  # there it may take longer by what the limit costs
-        row(of_cnn, "s", samples.epoch[CNN], samples.floor[f"{CNN_FLOOR} epoch"], "its floor"),
-        row(of_cnn, "s", samples.epoch[CNN], samples.epoch[CNN_UNLIMITED], "without the limit to AVX2"),
-        row(f"peak memory: {CNN}", "MB", peak[CNN], peak[PLAIN_CNN], PLAIN_CNN),
+        row(of_cnn, "s", samples.epoch[cnn], samples.floor[f"{CNN_FLOOR} epoch"], "its floor"),
+        row(of_cnn, "s", samples.epoch[cnn], samples.epoch[CNN_UNLIMITED], "without the limit to AVX2"),
+        row(f"peak memory: {CNN}", "MB", peak[cnn], peak[PLAIN_CNN], PLAIN_CNN),
         row(f"an epoch on {times} the images", "s", samples.epoch[most], proportional, f"{times} an epoch",
             ratio_at_most=1.1),
         memory(TRAIN, ratio_at_most=0.55),
@@ -106,17 +110,17 @@ def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dic
     ]  # fmt: skip
 
 
-def growth_rows(samples: Samples, factors: Sequence[int]) -> list[dict[str, Any]]:
+def growth_rows(samples: Samples, names: dict[int, str]) -> list[dict[str, Any]]:
     """Time and memory of an epoch, and the data's own bytes, for 1x the images and more."""
     return [
         {
             "times": factor,
-            "images": samples.data[growth(factor)]["images"],
-            "data_mb": samples.data[growth(factor)]["data_bytes"] / MB,
-            "seconds_an_epoch": spread(samples.epoch[growth(factor)]),
-            "peak_mb": spread([each / MB for each in samples.peak[growth(factor)]]),
+            "images": samples.data[name]["images"],
+            "data_mb": samples.data[name]["data_bytes"] / MB,
+            "seconds_an_epoch": spread(samples.epoch[name]),
+            "peak_mb": spread([each / MB for each in samples.peak[name]]),
         }
-        for factor in factors
+        for factor, name in names.items()
     ]
 
 
@@ -138,6 +142,8 @@ def span_rows(samples: Samples) -> list[dict[str, Any]]:
 def results(samples: Samples, settings: Settings, quick: bool, machine: dict[str, Any]) -> dict[str, Any]:
     """All of it, ready for JSON."""
     floor = {name: statistics.median(values) for name, values in samples.floor.items()}
+    trained, swept = len(RATES) * settings.epochs, statistics.median(samples.seconds[SWEEP])
+    an_epoch = statistics.median(samples.epoch[growth(1)])
     return {
         "quick": quick,
         "runs": settings.runs,
@@ -148,8 +154,14 @@ def results(samples: Samples, settings: Settings, quick: bool, machine: dict[str
         "floor": {
             "products": floor["epoch"] - floor["adam"],
             "adam": floor["adam"],
-            "share_reached": floor["epoch"] / statistics.median(samples.epoch[growth(1)]),
+            "share_reached": floor["epoch"] / an_epoch,
         },
-        "growth": growth_rows(samples, settings.factors),
+        "sweep": {
+            "epochs": trained,
+            "epochs_a_minute": 60 * trained / swept,
+            "share": trained * an_epoch / (swept * machine["cores"]),
+        },
+        "growth": growth_rows(samples, {factor: growth(factor) for factor in settings.factors}),
+        "growth_of_cnn": growth_rows(samples, {factor: growth(factor, CNN) for factor in settings.cnn_factors}),
         "spans": span_rows(samples),
     }

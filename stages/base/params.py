@@ -156,7 +156,3 @@ def written(value: object, none: str = "none") -> str:
         return none
     short = f"{value:g}" if isinstance(value, float) else ""
     return short if short and float(short) == value else str(value).lower()
-
-
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the order of plots/history.csv
-Logs = dict[str, float]  # METRICS of one epoch

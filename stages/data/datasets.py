@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError, one_line
+from stages.base.imports import without
 from stages.base.params import DataParams
 from stages.data.idx import read_idx
 from stages.data.image_folder import check_test_size, list_images
 from stages.data.images import Images, check_images, chosen
 from stages.data.pictures import read_pictures
 from stages.data.raw_files import fetch, read_registry
+
+with without("pandas"):
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.base.imports import without
+
 # scikit-learn and scipy.stats take half a second each to import, so only the functions that need them do: `plot` and
 # the end of `make` take no more from here than types and sums.
 
@@ -113,7 +115,8 @@ class ClassScores(NamedTuple):
 
 def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScores]:
     """Precision (0 where the class was never predicted), recall and F1, by the numbers of the classes, in order."""
-    from sklearn.metrics import precision_recall_fscore_support
+    with without("pandas"):
+        from sklearn.metrics import precision_recall_fscore_support
 
     there = np.unique(labels).tolist()
     columns = precision_recall_fscore_support(labels, predicted, labels=there, zero_division=0)
@@ -125,6 +128,7 @@ def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScore
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
     """The plain mean of the classes' F1."""
-    from sklearn.metrics import f1_score
+    with without("pandas"):
+        from sklearn.metrics import f1_score
 
     return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0))

@@ -4,19 +4,17 @@ Everything that needs a model imports `keras` and `tf` from here, never directly
 seconds, stages import such modules inside `main`.
 """
 
-import gc
 import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from stages.base.errors import ProjectError, one_line
+from stages.base.imports import without
 
 # Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
 # another backend, and oneDNN off makes the bits depend on the number of threads.
@@ -54,24 +52,7 @@ def _import_quietly(name: str) -> ModuleType:
     return module
 
 
-@contextmanager
-def _only_what_is_needed() -> Iterator[None]:
-    """Imports in the block take half their time."""
-    # Keras imports these where they are installed, for wrappers around them that no stage uses. None in their place
-    # makes the import fail there, as if they were not installed.
-    absent = {name: None for name in ("matplotlib", "sklearn") if name not in sys.modules}
-    sys.modules.update(absent)
-    gc.disable()  # it would look through all that was imported again and again, and find nothing to free
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()  # nor look through it later
-        for name in absent:
-            del sys.modules[name]
-
-
-with _only_what_is_needed():
+with without("IPython", "matplotlib", "pandas", "pydot", "scipy", "sklearn"):
     tf = _import_quietly("tensorflow")
     keras = _import_quietly("keras")
 

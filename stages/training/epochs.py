@@ -10,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.base.params import Logs
+from stages.base.params import METRICS, Logs
 from stages.data.images import Images
 from stages.training.adam import fused
 from stages.training.backend import keras, tf, without_copy
+from stages.training.loss import loss_of
 from stages.training.model import evaluation_batch
 
 
@@ -33,67 +34,64 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     The images stay in memory as uint8; the last, smaller batch is trained too.
     """
     images, labels = without_copy(train.images), without_copy(train.labels)  # [n, height, width], [n]
-    steps, rest = divmod(len(train.labels), batch_size)
-    whole = steps * batch_size
+    val_images, val_labels = without_copy(val.images), without_copy(val.labels)
 
-    # Not converted: the body is graph code already, and AutoGraph would walk through Keras's sources.
-    @tf.autograph.experimental.do_not_convert
+    # The sums of Keras's metrics, of losses and of right predictions, in their order and as float32, without their
+    # forty operations a step.
+    def measured(x: tf.Tensor, y: tf.Tensor, *, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        y = tf.cast(y, tf.int32)
+        y_pred = model(x, training=training)  # [rows, classes]
+        loss, start, gradient = loss_of(model, x, y, y_pred)
+        right = tf.argmax(y_pred, axis=-1, output_type=tf.int32) == y
+        return tf.stack([loss * y.shape[0], tf.reduce_sum(tf.cast(right, tf.float32))]), start, gradient
+
     def train_step(rows: tf.Tensor) -> tf.Tensor:
-        x, y = tf.gather(images, rows), tf.gather(labels, rows)
         with tf.GradientTape() as tape:
-            y_pred = model(x, training=True)  # [rows, classes]
-            loss = model.compute_loss(x, y, y_pred)
-        update(tape.gradient(loss, model.trainable_variables))
-        right = tf.argmax(y_pred, axis=-1, output_type=tf.int32) == tf.cast(y, tf.int32)
-        return tf.stack([loss * rows.shape[0], tf.reduce_sum(tf.cast(right, tf.float32))])
-
-    # The sums of Keras's metrics, in their order and as float32, without their forty operations a step.
-    @tf.function(jit_compile=False)
-    def train_epoch(order: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        sums = tf.zeros(2)  # of losses, of right predictions
-        for step in tf.range(steps):
-            sums += train_step(order[step])  # order: [steps, batch_size]
-        if rest:  # decided while tracing
-            sums += train_step(last)  # [rest]
+            sums, start, gradient = measured(tf.gather(images, rows), tf.gather(labels, rows), training=True)
+        update(tape.gradient(start, model.trainable_variables, output_gradients=gradient))
         return sums
 
-    val_images, val_labels = without_copy(val.images), without_copy(val.labels)
-    at_once = evaluation_batch(model)
+    def test_step(rows: tf.Tensor) -> tf.Tensor:
+        return measured(tf.gather(val_images, rows), tf.gather(val_labels, rows), training=False)[0]
 
-    @tf.autograph.experimental.do_not_convert
-    def test_step(start: tf.Tensor | int, rows: int) -> None:
-        model.test_step((val_images[start : start + rows], val_labels[start : start + rows]))
+    train_epoch, validate = _added_up(train_step), _added_up(test_step)
 
-    # A loop in the graph, one batch after the other: unrolled, all images would be floats at the same time.
-    @tf.function(jit_compile=False)
-    def validate() -> None:
-        rest = len(val.labels) % at_once
-        whole = len(val.labels) - rest
-        for start in tf.range(0, whole, at_once):
-            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            test_step(start, at_once)
-        if rest:
-            test_step(whole, rest)
-
-    # Variables cannot be made inside a graph's loop, so all are made here: the metrics', then the optimizer's.
-    model.test_step((images[:1], labels[:1]))
+    # Variables cannot be made inside a graph's loop.
     model.optimizer.build(model.trainable_variables)
     update = fused(model.optimizer, model.trainable_variables)
-
-    def batches(epoch: int) -> tuple[tf.Tensor, tf.Tensor]:
-        order = row_order(len(train.labels), seed, epoch)
-        return tf.constant(order[:whole].reshape(steps, batch_size)), tf.constant(order[whole:])
+    val_batches = _batches(np.arange(len(val.labels), dtype=np.int32), evaluation_batch(model))
 
     def run_epoch(epoch: int) -> Logs:
-        sums = train_epoch(*batches(epoch)).numpy()
-        loss, accuracy = sums / np.float32(len(train.labels))
-        model.reset_metrics()
-        validate()
-        validation = model.get_metrics_result()
-        logs = {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
-        return {name: float(value) for name, value in logs.items()}
+        sums = train_epoch(*_batches(row_order(len(train.labels), seed, epoch), batch_size)).numpy()
+        val_sums = validate(*val_batches).numpy()
+        means = [*(sums / np.float32(len(train.labels))), *(val_sums / np.float32(len(val.labels)))]
+        return {name: float(mean) for name, mean in zip(METRICS, means, strict=True)}
 
     return run_epoch
+
+
+def _batches(order: np.ndarray, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The rows of whole batches, int32 [steps, size], and those of the last, smaller one, int32 [rest]."""
+    whole = len(order) // size * size
+    return tf.constant(order[:whole].reshape(-1, size)), tf.constant(order[whole:])
+
+
+def _added_up(step: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The sum of what a step gives, float32 [2], for all batches of `_batches`, as one graph."""
+
+    # No AutoGraph: this is graph code, and it would walk through Keras's sources.
+    @tf.function(jit_compile=False, autograph=False)
+    def all_steps(order: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+        # A loop in the graph, one batch after the other: else all images would be floats at the same time.
+        _, sums = tf.while_loop(
+            lambda number, _: number < order.shape[0],
+            lambda number, sums: (number + 1, sums + step(tf.gather(order, number))),
+            (0, tf.zeros(2)),
+            parallel_iterations=1,
+        )
+        return sums + step(last) if last.shape[0] else sums  # decided while tracing
+
+    return all_steps
 
 
 def run_epochs(

@@ -38,7 +38,7 @@ FORM = "2"  # of a record: to be counted up where `_read` would no longer unders
 
 # The modules beside this one that compute an epoch. They import nothing else that does (a test holds it), so that any
 # other line of the project can change and no stored epoch is lost.
-COMPUTING = ("adam.py", "backend.py", "epochs.py", "model.py", "networks.py")
+COMPUTING = ("adam.py", "backend.py", "epochs.py", "loss.py", "model.py", "networks.py")
 
 COUNTS_TO = "EPOCHS_COUNTED_TO"  # the environment variable that names the file for `hand_over`
 CAP_SET = "EPOCHS_CAP_GB"  # the one that says what holds in the place of `CAP`: a matter of the machine, of no result

@@ -21,6 +21,7 @@ from benchmarks.rounds import (
     PLAIN_CNN,
     REPRO,
     REPRO_NOTHING,
+    SWEEP,
     TRAIN,
     UNLIMITED,
     Samples,
@@ -34,7 +35,7 @@ from stages.base.errors import ProjectError
 from tests.support.clone import Clone
 from tests.support.workspace import ROOT
 
-COMMANDS = (PLAIN, TRAIN, REPRO, REPRO_NOTHING, MAKE_NOTHING, PATIENCE, DROPOUT)
+COMMANDS = (PLAIN, TRAIN, REPRO, REPRO_NOTHING, MAKE_NOTHING, PATIENCE, DROPOUT, SWEEP)
 
 
 @pytest.fixture
@@ -49,8 +50,10 @@ def samples() -> Samples:
         samples.peak[growth(factor)] = [(400 + 60 * factor) * 1e6] * 3
         samples.data[growth(factor)] = {"images": 60_000 * factor, "data_bytes": 50_000_000 * factor}
     samples.epoch[UNLIMITED] = samples.epoch[CNN_UNLIMITED] = [0.4] * 3
-    samples.epoch[CNN], samples.epoch[PLAIN_CNN] = [1.1] * 3, [1.0] * 3
-    samples.peak[CNN] = samples.peak[PLAIN_CNN] = [1e9] * 3
+    for factor in (1, 4):
+        samples.epoch[growth(factor, CNN)], samples.peak[growth(factor, CNN)] = [1.1 * factor] * 3, [1e9] * 3
+        samples.data[growth(factor, CNN)] = {"images": 10_000 * factor, "data_bytes": 8_000_000 * factor}
+    samples.epoch[PLAIN_CNN], samples.peak[PLAIN_CNN] = [1.0] * 3, [1e9] * 3
     samples.epoch[PLAIN] = samples.first_epoch[PLAIN] = [2.0] * 3
     samples.floor |= {"adam": [0.1] * 3, "epoch": [0.2] * 3, "cnn epoch": [0.55] * 3}
     for name in (REPRO, DROPOUT, PATIENCE):
@@ -59,8 +62,8 @@ def samples() -> Samples:
 
 
 def measured(samples: Samples, quick: bool = False, of: str = "x86_64_v3") -> dict:
-    machine = {"processor": "abacus", "class of processor": of}
-    return results(samples, Settings(3, 10, (1, 8), {}, 8000), quick, machine)
+    machine = {"processor": "abacus", "class of processor": of, "cores": 2}
+    return results(samples, Settings(3, 10, (1, 8), {}, 8000, (1, 4)), quick, machine)
 
 
 def rows(of: dict) -> dict[tuple[str, str | None], dict]:
@@ -97,6 +100,14 @@ def test_growth_is_held_against_the_images_and_their_bytes(samples: Samples):
     assert found["an epoch on 8x the images", "8x an epoch"]["ratio"] == 1
     added = found["memory that 8x the images add", "the data they add"]
     assert (added["ours"]["median"], added["beside"]["median"], added["reached"]) == (420, 350, False)
+
+
+def test_a_sweep_is_held_against_experiments_one_by_one_and_against_its_epochs(samples: Samples):
+    samples.seconds[SWEEP] = [50.0, 40.0, 30.0]
+    of = measured(samples)
+    assert rows(of)[SWEEP, f"8 times {DROPOUT}"]["ratio"] == 40 / (8 * 3)
+    assert of["sweep"] == {"epochs": 80, "epochs_a_minute": 120, "share": 80 * 0.5 / (40 * 2)}
+    assert [row["images"] for row in of["growth_of_cnn"]] == [10_000, 40_000]
 
 
 def test_the_share_of_the_floor(samples: Samples):

@@ -31,8 +31,9 @@ def test_the_loop_equals_fit_where_all_images_are_one_small_batch(real_data):
 
 
 @pytest.mark.acceptance
-def test_the_loop_equals_fit_on_all_images(real_data):
-    assert_equals_fit(real_data.train, real_data.test, params())
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
+def test_the_loop_equals_fit_on_all_images(real_data, optimizer: str):
+    assert_equals_fit(real_data.train, real_data.test, params(optimizer=optimizer))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
