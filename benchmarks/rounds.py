@@ -25,7 +25,8 @@ PLAIN_CNN = "plain script of cnn"
 SWEEP = "sweep of 8 experiments, 8 at once"
 CNN_FLOOR = "cnn"  # of the measurements of its floor, the first word
 
-RATES = (0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9)  # of the sweep; none that has been computed before
+RATES = "0.1,0.2,0.4,0.6,0.7,0.8,0.85,0.9"  # of the sweep; none that has been computed before
+EXPERIMENTS = len(RATES.split(","))
 REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
 
@@ -135,8 +136,9 @@ def one_round(workspace: Workspace, settings: Settings, samples: Samples) -> Non
     measure(["dvc", "exp", "run", "-S", "patience=null"], workspace.folder, workspace.env)  # back, from the run cache
     dvc(DROPOUT, {"train", "evaluate", "plot"}, "dvc", "exp", "run", "-S", "dropout=0.5")
     workspace.commit()
-    rates = f"dropout={','.join(map(str, RATES))}"
-    run(SWEEP, sys.executable, "-m", "stages.commands.sweep", "-S", rates, "--jobs", str(len(RATES)))
+    swept = run(SWEEP, sys.executable, "-m", "stages.commands.sweep", f"-Sdropout={RATES}", f"--jobs={EXPERIMENTS}")
+    if not any(f" {EXPERIMENTS * settings.epochs} epochs computed" in line for _, line in swept.lines):
+        raise ProjectError(f"{SWEEP}: {swept.lines[-1][1]}")
 
     printed = json.loads(run("floor of an epoch", sys.executable, "-m", "benchmarks.floor").lines[-1][1])
     for name, seconds in printed.items():

@@ -9,12 +9,12 @@ from benchmarks.rounds import (
     CNN_FLOOR,
     CNN_UNLIMITED,
     DROPOUT,
+    EXPERIMENTS,
     IMPORTS,
     MAKE_NOTHING,
     PATIENCE,
     PLAIN,
     PLAIN_CNN,
-    RATES,
     REPRO,
     REPRO_NOTHING,
     SWEEP,
@@ -68,7 +68,7 @@ def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dic
     """Every row of the table."""
     of_cnn = "an epoch of cnn, with validation"
     once, most, times = growth(1), growth(factors[-1]), f"{factors[-1]}x"
-    cnn, one_by_one = growth(1, CNN), [len(RATES) * each for each in samples.seconds[DROPOUT]]
+    cnn, one_by_one = growth(1, CNN), [EXPERIMENTS * each for each in samples.seconds[DROPOUT]]
     seconds, peak = samples.seconds, {name: [each / MB for each in values] for name, values in samples.peak.items()}
     # What patience=2 runs is what it must import; `dvc` is among the spans as what comes before the stages.
     imported = [sum(parts) for parts in zip(*(seconds[imports(part)] for part in samples.spans[PATIENCE]), strict=True)]
@@ -90,7 +90,7 @@ def rows(samples: Samples, factors: Sequence[int], has_avx512: bool) -> list[dic
         whole(DROPOUT),
         whole(PATIENCE),
         row(PATIENCE, "s", seconds[PATIENCE], imported, "its imports alone", ratio_at_most=1),
-        row(SWEEP, "s", seconds[SWEEP], one_by_one, f"{len(RATES)} times {DROPOUT}"),
+        row(SWEEP, "s", seconds[SWEEP], one_by_one, f"{EXPERIMENTS} times {DROPOUT}"),
         row(REPRO_NOTHING, "s", seconds[REPRO_NOTHING]),
         row(MAKE_NOTHING, "s", seconds[MAKE_NOTHING], at_most=1.5),
         row("an epoch with validation", "s", samples.epoch[once], samples.floor["epoch"], "its floor"),
@@ -142,7 +142,7 @@ def span_rows(samples: Samples) -> list[dict[str, Any]]:
 def results(samples: Samples, settings: Settings, quick: bool, machine: dict[str, Any]) -> dict[str, Any]:
     """All of it, ready for JSON."""
     floor = {name: statistics.median(values) for name, values in samples.floor.items()}
-    trained, swept = len(RATES) * settings.epochs, statistics.median(samples.seconds[SWEEP])
+    trained, swept = EXPERIMENTS * settings.epochs, statistics.median(samples.seconds[SWEEP])
     an_epoch = statistics.median(samples.epoch[growth(1)])
     return {
         "quick": quick,

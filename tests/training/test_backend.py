@@ -109,8 +109,8 @@ def test_checking_preparing_and_plotting_never_import_tensorflow():
 def test_the_import_leaves_out_what_is_not_needed_and_leaves_it_usable():
     done = python(
         "import gc, sys, stages.training.backend; "
-        "print({'matplotlib', 'scipy.stats', 'sklearn'} & set(sys.modules), gc.isenabled()); "
-        "import matplotlib.pyplot, sklearn.metrics"
+        "print({'matplotlib', 'pandas', 'scipy', 'sklearn'} & set(sys.modules), gc.isenabled()); "
+        "import matplotlib.pyplot, pandas, scipy.stats, sklearn.metrics"
     )
     assert (done.returncode, done.stdout) == (0, "set() True\n"), done.stderr
 
