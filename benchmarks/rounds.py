@@ -22,11 +22,12 @@ UNLIMITED = "epochs without the limit to AVX2"
 CNN = "epochs of cnn"
 CNN_UNLIMITED = "epochs of cnn without the limit"
 PLAIN_CNN = "plain script of cnn"
-SWEEP = "sweep of 8 experiments, 8 at once"
 CNN_FLOOR = "cnn"  # of the measurements of its floor, the first word
 
 RATES = "0.1,0.2,0.4,0.6,0.7,0.8,0.85,0.9"  # of the sweep; none that has been computed before
 EXPERIMENTS = len(RATES.split(","))
+SWEEP = f"sweep of {EXPERIMENTS} experiments, {EXPERIMENTS} at once"
+
 REPEATED = "data/repeated"
 FACTORS_EPOCHS = 4  # of the runs on repeated images; the first traces the graph
 

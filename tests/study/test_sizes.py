@@ -13,8 +13,8 @@ import yaml
 from joblib import Parallel, delayed
 from scipy import stats
 
-from stages import evaluate, prepare, train
-from stages.base.errors import UserError
+from stages import SOURCES, evaluate, prepare, train
+from stages.base.errors import ProjectError, UserError
 from stages.base.files import load_csv
 from stages.data.images import load_images, save_images
 from stages.training.backend import keras
@@ -94,6 +94,15 @@ def test_no_epoch_is_computed_twice_and_a_training_leaves_one_small_record(sizes
     train_cells(monkeypatch)
     assert "24 trainings, 6 epochs computed, the others read back" in capsys.readouterr().out
     assert rows() == rows(made)
+
+
+@pytest.mark.process
+def test_a_source_behind_the_sample_that_is_changed_meanwhile_leaves_no_table(sizes, monkeypatch):
+    before = Path("study/sizes/dense.csv").read_bytes()
+    monkeypatch.setitem(SOURCES, "stages/training/adam.py", "another")
+    with pytest.raises(ProjectError, match=r"^stages/training/adam\.py was changed while sizes-dense ran"):
+        train_cells(monkeypatch)
+    assert Path("study/sizes/dense.csv").read_bytes() == before
 
 
 @pytest.mark.process

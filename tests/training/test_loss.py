@@ -56,6 +56,8 @@ def test_a_sigmoid_counts_as_a_softmax_to_keras():
     [
         lambda: network(activation="softmax", kernel_regularizer="l2"),
         lambda: network(activation="relu"),
+        lambda: network(activation="softmax", dtype="float16"),
+        lambda: network(keras.layers.Masking(), keras.layers.Activation("softmax")),
         lambda: network(keras.layers.Softmax(), keras.layers.Rescaling(0.5)),
         lambda: network(keras.layers.Activation("softmax"), keras.layers.ActivityRegularization(l2=0.1)),
     ],
