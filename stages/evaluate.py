@@ -28,8 +28,7 @@ def main() -> None:
         have_equal_weights,
         load_model,
         load_weights,
-        loss_and_accuracy,
-        predict,
+        measure,
         size_of,
     )
     from stages.training.model import compiled_model
@@ -39,16 +38,18 @@ def main() -> None:
     saved = {path: load_model(path, val) for path in (BEST_MODEL, WHOLE_MODEL)}
     for path, model in saved.items():
         check_described(path, model, rebuilt, rate_falls=params.lr_patience is not None)
-    correct = check_saved_models(saved[WHOLE_MODEL], rebuilt, val)
-    print(f"save and load agree: argmax and evaluate both {correct} of {len(val.labels)} validation images")
+    measured = {"validation": check_saved_models(saved[WHOLE_MODEL], rebuilt, val)}
+    right = round(measured["validation"].accuracy * len(val.labels))
+    print(f"save and load agree: argmax and accuracy both {right} of {len(val.labels)} validation images")
 
     best = saved[BEST_MODEL]
-    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default; what Keras makes to compute with is there then
+    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default: it is measured on these images, and traced
         best = saved[WHOLE_MODEL]
-    probabilities = predict(best, test.images)  # [n, classes]
+    else:
+        measured["validation"], _ = measure(best, val)
+    measured["training"], _ = measure(best, train)
+    measured["test"], probabilities = measure(best, test)
     tables = tables_of(probabilities, test)
-    parts = {"training": train, "validation": val, "test": test}
-    measured = {name: loss_and_accuracy(best, part) for name, part in parts.items()}
     evaluation = evaluation_of(size_of(best), measured, tables.reliability, probabilities.argmax(axis=-1), test.labels)
     by_class = ([name, *score] for name, score in tables.per_class.items())
     with outputs(inputs.stop_if_changed) as begin:
@@ -57,8 +58,8 @@ def main() -> None:
         save_csv(begin(Path("plots/predictions.csv")), Prediction._fields, tables.predictions)
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], by_class)
         save_csv(begin(Path("plots/reliability.csv")), ReliabilityBin._fields, tables.reliability)
-    for name, of in measured.items():
-        print(f"{name}: loss {of['loss']:.4f}, accuracy {of['accuracy']:.4f}")
+    for name in ("training", "validation", "test"):
+        print(f"{name}: loss {measured[name].loss:.4f}, accuracy {measured[name].accuracy:.4f}")
 
 
 if __name__ == "__main__":

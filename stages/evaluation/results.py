@@ -89,7 +89,7 @@ def tables_of(probabilities: np.ndarray, test: Images) -> Tables:
 
 def evaluation_of(
     size: Size,
-    measured: dict[str, dict[str, float]],
+    measured: dict[str, Measured],
     table: list[ReliabilityBin],
     predicted: np.ndarray,
     labels: np.ndarray,
@@ -104,7 +104,8 @@ def evaluation_of(
         labels: the true one, int [n].
     """
     more = {"macro_f1": macro_f1(labels, predicted), "ece": expected_calibration_error(table)}
-    return Evaluation.model_validate(measured | {"model": size} | {"test": measured["test"] | more})
+    test = MeasuredOnTest(**measured["test"].model_dump(), **more)
+    return Evaluation.model_validate(measured | {"model": size, "test": test})
 
 
 def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:

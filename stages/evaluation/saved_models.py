@@ -1,8 +1,9 @@
 """Saved models: loaded, measured, and held against each other."""
 
-import math
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from stages.base.errors import UserError
 from stages.base.files import leaves, unusable
 from stages.data.images import Images
-from stages.evaluation.results import Size
+from stages.evaluation.results import Measured, Size
 from stages.training.backend import keras, tf
 from stages.training.model import evaluation_batch
 
@@ -79,24 +80,42 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise unusable(path, error) from error
 
 
-class Batches(keras.utils.PyDataset):
-    """Rows of arrays in their order, a batch at a time: of a whole array Keras would make a tensor, which is a copy."""
+def measure(model: keras.Model, data: Images) -> tuple[Measured, np.ndarray]:
+    """What `evaluate` and `predict` of a compiled model give, to the bit, in one pass and one graph.
 
-    def __init__(self, batch_size: int, *arrays: np.ndarray) -> None:
-        super().__init__()
-        self.batch_size, self.arrays = batch_size, arrays
+    Returns:
+        Loss and accuracy; probabilities, float32 [n, classes].
+    """
+    step = _step(model)
+    loss, right, probabilities = np.float32(0), np.float32(0), []
+    for images, labels in _batches(model, data.images, data.labels):
+        mean, correct, predicted = step(images, labels)
+        loss += mean.numpy() * np.float32(len(labels))  # in the order and the type of Keras's sums
+        right += correct.numpy()
+        probabilities.append(predicted.numpy())
+    count = np.float32(len(data.labels))
+    return Measured(loss=float(loss / count), accuracy=float(right / count)), np.concatenate(probabilities)
 
-    def __len__(self) -> int:
-        return math.ceil(len(self.arrays[0]) / self.batch_size)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
-        return tuple(array[number * self.batch_size : (number + 1) * self.batch_size] for array in self.arrays)
+@lru_cache(maxsize=1)  # one model after the other is measured, each on several sets of images
+def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Of a batch: Keras's loss, how many images it calls right, float32, and their probabilities."""
+    signature = [tf.TensorSpec(model.input_shape, tf.uint8), tf.TensorSpec((None,), tf.uint8)]
+
+    @tf.function(input_signature=signature, jit_compile=False, autograph=False)
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        predicted = model(images, training=False)
+        right = keras.metrics.sparse_categorical_accuracy(labels, predicted)
+        return model.compute_loss(images, labels, predicted, training=False), tf.reduce_sum(right), predicted
+
+    return step
 
 
-def loss_and_accuracy(model: keras.Model, data: Images) -> dict[str, float]:
-    """Keras's own evaluation of a compiled model."""
-    values = model.evaluate(Batches(evaluation_batch(model), data.images, data.labels), verbose=0, return_dict=True)
-    return {name: values[name] for name in ("loss", "accuracy")}
+def _batches(model: keras.Model, *arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Rows of arrays in their order, as many at a time as the model is measured on."""
+    size = evaluation_batch(model)
+    for start in range(0, len(arrays[0]), size):
+        yield tuple(array[start : start + size] for array in arrays)
 
 
 def size_of(model: keras.Model) -> Size:
@@ -111,7 +130,7 @@ def size_of(model: keras.Model) -> Size:
 
 def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
-    return model.predict(Batches(evaluation_batch(model), images), verbose=0)
+    return np.concatenate([model.predict_on_batch(batch) for (batch,) in _batches(model, images)])
 
 
 def have_equal_weights(one: keras.Model, other: keras.Model) -> bool:
@@ -119,18 +138,19 @@ def have_equal_weights(one: keras.Model, other: keras.Model) -> bool:
     return all(np.array_equal(*pair) for pair in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
-def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> int:
-    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with `evaluate`.
+def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> Measured:
+    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with the accuracy.
 
     Of equal weights, one is asked.
 
     Returns:
-        How many of the images both classify rightly.
+        What both are worth.
 
     Raises:
         UserError: they do not agree.
     """
-    from_whole = predict(whole, data.images).argmax(axis=-1)  # [n]
+    measured, probabilities = measure(whole, data)
+    from_whole = probabilities.argmax(axis=-1)  # [n]
     equal = have_equal_weights(whole, rebuilt)
     from_weights = from_whole if equal else predict(rebuilt, data.images).argmax(axis=-1)  # [n]
     if different := int(np.sum(from_whole != from_weights)):
@@ -139,7 +159,6 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
             "they are not of one training; to make both: dvc repro --force train"
         )
     correct = int(np.sum(from_whole == data.labels))
-    accuracy = loss_and_accuracy(whole, data)["accuracy"]  # float32: compare as a count of images
-    if round(accuracy * len(data.labels)) != correct:
-        raise RuntimeError(f"argmax is right on {correct} of {len(data.labels)} images, but evaluate says {accuracy}")
-    return correct
+    if round(measured.accuracy * len(data.labels)) != correct:  # float32: compare as a count of images
+        raise RuntimeError(f"argmax is right on {correct} of {len(data.labels)} images, Keras says {measured.accuracy}")
+    return measured

@@ -8,7 +8,7 @@ from stages.base.environment import environment
 from stages.base.params import METRICS, TrainingParams
 from stages.base.process import note_who_waits
 from stages.data.images import load_images
-from stages.evaluation.saved_models import loss_and_accuracy
+from stages.evaluation.saved_models import measure
 from stages.training.backend import gpus
 from stages.training.callbacks import StopIfUnwanted, early_stopping, lower_learning_rate
 from stages.training.epochs import run_epochs
@@ -55,7 +55,7 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         count = len(history["loss"])
         restored = stopping is not None and params.restore_best_weights
         kept = stopping.best_epoch + 1 if restored else count
-        measured = [value for part in (train, val, test) for value in loss_and_accuracy(model, part).values()]
+        measured = [each for part in (train, val, test) for each in measure(model, part)[0].model_dump().values()]
         trained.append([name, seed, count, kept, *measured])
         epochs_run.extend(
             [name, seed, epoch + 1, *(history[metric][epoch] for metric in METRICS)] for epoch in range(count)

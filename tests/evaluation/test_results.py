@@ -9,6 +9,7 @@ from stages.base.errors import UserError
 from stages.base.files import save_csv
 from stages.data.images import Images
 from stages.evaluation.results import (
+    Measured,
     Prediction,
     Size,
     evaluation_of,
@@ -51,13 +52,13 @@ def test_a_class_without_test_images_has_no_score():
 
 
 def test_the_evaluation_is_of_these_tables():
-    measured, tables = {"loss": 0.5, "accuracy": 0.75}, tables_of(PROBABILITIES, TEST)
+    measured, tables = Measured(loss=0.5, accuracy=0.75), tables_of(PROBABILITIES, TEST)
     predicted = PROBABILITIES.argmax(axis=-1)
-    parts = {"training": {"loss": 0.25, "accuracy": 1.0}, "validation": measured, "test": measured}
+    parts = {"training": Measured(loss=0.25, accuracy=1.0), "validation": measured, "test": measured}
     found = evaluation_of(Size(parameters=3, operations=5), parts, tables.reliability, predicted, TEST.labels)
     assert found.gap == 0.25
     assert found.model_dump()["model"] == {"parameters": 3, "operations": 5}
-    assert found.model_dump()["validation"] == measured
+    assert found.model_dump()["validation"] == measured.model_dump()
     assert list(found.model_dump()["test"]) == ["loss", "accuracy", "macro_f1", "ece"]
     assert found.test.macro_f1 == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
 
