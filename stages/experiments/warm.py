@@ -27,11 +27,14 @@ from pathlib import Path
 LIBRARIES = (
     "stages.training.backend", "stages.training.callbacks", "stages.training.display", "stages.training.epochs",
     "stages.check", "stages.prepare", "stages.train", "stages.evaluate", "stages.plot", "sklearn.metrics",
-    "scipy.stats", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon", "dvc.repo.artifacts",
-    "dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace",
-    "dvc.repo.experiments.run", "dvc.repo.graph", "dvc.repo.index", "dvc.repo.plots", "dvc.utils.hydra",
-    "dvc.utils.strictyaml", "dvc_data.fs", "dvc_data.hashfile.status", "dvc_data.index.checkout",
-    "dvc_studio_client.post_live_metrics", "scmrepo.git.backend.pygit2.filter",
+    "matplotlib.backends.backend_agg", "scipy.stats", "celery.canvas", "dulwich.porcelain", "dulwich.stash",
+    "dulwich.worktree", "dvc.cachemgr", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon",
+    "dvc.data_cloud", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery",
+    "dvc.repo.experiments.queue.workspace", "dvc.repo.experiments.run", "dvc.repo.graph", "dvc.repo.index",
+    "dvc.repo.open_repo", "dvc.repo.plots", "dvc.repo.stage", "dvc.utils.hydra", "dvc.utils.strictyaml", "dvc_data.fs",
+    "dvc_data.hashfile.status", "dvc_data.index.checkout", "dvc_studio_client.post_live_metrics",
+    "dvc_task.proc.manager", "hydra.utils", "networkx", "platformdirs", "ruamel.yaml",
+    "scmrepo.git.backend.pygit2.filter",
 )  # fmt: skip
 COMMAND = Path("/proc/self/comm")  # what `ps` and `top` show
 STAGE = re.compile(r"python3 -m (stages\.\w+)")
