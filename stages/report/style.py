@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 WIDTH = 9  # inches, of 100 dots as a README shows them, which screens of high density have twice
@@ -55,7 +56,7 @@ def use_style() -> None:
 
 def save_png(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
-    figure.savefig(path, metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` draws all of it twice
 
 
 def shortened(name: str) -> str:
