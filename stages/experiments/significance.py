@@ -1,5 +1,6 @@
 """Whether two settings differ by more than the luck of a seed. Values by seed in, plain numbers and words out."""
 
+import gc
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -103,9 +104,11 @@ def compare(differences: Mapping[Name, Sequence[float]]) -> dict[Name, Compariso
     """Whether each of these samples of paired differences, of at least two seeds, has a mean other than 0."""
     p = [sign_flip_p(sample) for sample in differences.values()]
     found = {}
+    gc.freeze()  # statsmodels collects garbage with each correction, which takes long if all that is there may be some
     for number, ((name, sample), adjusted_p) in enumerate(zip(differences.items(), _holm(p), strict=True)):
         least = _holm([*p[:number], smallest_p(sample), *p[number + 1 :]])[number]
         found[name] = Comparison(spread(sample), p[number], adjusted_p, least, len(p))
+    gc.unfreeze()
     return found
 
 
