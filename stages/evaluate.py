@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from stages.base.files import save_csv, save_json
 from stages.base.inputs import Inputs, hold
 from stages.base.process import outputs, run
@@ -43,12 +45,13 @@ def main() -> None:
     print(f"save and load agree: argmax and accuracy both {right} of {len(val.labels)} validation images")
 
     best = saved[BEST_MODEL]
-    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default: it is measured on these images, and traced
+    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default; what validation needs was measured, then
         best = saved[WHOLE_MODEL]
     else:
-        measured["validation"], _ = measure(best, val)
-    measured["training"], _ = measure(best, train)
-    measured["test"], probabilities = measure(best, test)
+        measured["validation"] = measure(best, val)
+    measured["training"] = measure(best, train)
+    probabilities = np.empty((len(test.labels), len(test.classes)), np.float32)
+    measured["test"] = measure(best, test, out=probabilities)
     tables = tables_of(probabilities, test)
     evaluation = evaluation_of(size_of(best), measured, tables.reliability, probabilities.argmax(axis=-1), test.labels)
     by_class = ([name, *score] for name, score in tables.per_class.items())

@@ -35,7 +35,7 @@ def test_train_says_which_epoch_it_keeps_and_keeps_it(workspace, capsys):
     # the checkpoint, the whole model and the weights are all that epoch
     val = load_images(Path("data/prepared/val.npz"))
     best, whole = (keras.models.load_model(f"models/{name}.keras") for name in ("best-model", "model_whole"))
-    assert measure(best, val)[0].model_dump() == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
+    assert measure(best, val).model_dump() == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
     for one, other in zip(best.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -126,7 +126,7 @@ def test_the_monitor_decides_which_epoch_is_kept(workspace):
         best = (min if monitor.endswith("loss") else max)(values[monitor])
         assert metrics[monitor] == best
         val = load_images(Path("data/prepared/val.npz"))
-        kept = measure(keras.models.load_model("models/best-model.keras"), val)[0].model_dump()
+        kept = measure(keras.models.load_model("models/best-model.keras"), val).model_dump()
         assert kept == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
 
 

@@ -18,7 +18,7 @@ from stages.evaluation.scores import (
 
 
 class Measured(Written):
-    """What Keras measures of some images."""
+    """Of some images, as Keras defines them."""
 
     loss: float
     accuracy: float

@@ -80,26 +80,31 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise unusable(path, error) from error
 
 
-def measure(model: keras.Model, data: Images) -> tuple[Measured, np.ndarray]:
-    """What `evaluate` and `predict` of a compiled model give, to the bit, in one pass and one graph.
+def measure(model: keras.Model, data: Images, out: np.ndarray | None = None) -> Measured:
+    """What `evaluate` gives, to the bit, and `predict` with it: in one pass and one graph.
 
-    Returns:
-        Loss and accuracy; probabilities, float32 [n, classes].
+    Args:
+        model: compiled; nothing of it but its weights may change afterwards, for its graph is kept.
+        data: the images.
+        out: gets the probabilities, float32 [n, classes].
     """
     step = _step(model)
-    loss, right, probabilities = np.float32(0), np.float32(0), []
+    loss, right, done = np.float32(0), np.float32(0), 0
     for images, labels in _batches(model, data.images, data.labels):
-        mean, correct, predicted = step(images, labels)
+        mean, correct, probabilities = step(images, labels)
         loss += mean.numpy() * np.float32(len(labels))  # in the order and the type of Keras's sums
         right += correct.numpy()
-        probabilities.append(predicted.numpy())
-    count = np.float32(len(data.labels))
-    return Measured(loss=float(loss / count), accuracy=float(right / count)), np.concatenate(probabilities)
+        if out is not None:
+            out[done : done + len(labels)] = probabilities.numpy()
+        done += len(labels)
+    return Measured(loss=float(loss / np.float32(done)), accuracy=float(right / np.float32(done)))
 
 
 @lru_cache(maxsize=1)  # one model after the other is measured, each on several sets of images
 def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Of a batch: Keras's loss, how many images it calls right, float32, and their probabilities."""
+    """Of a batch, uint8 [k, ...] and uint8 [k]: Keras's loss, float32 []; how many it calls right, float32 []; and the
+    probabilities, float32 [k, classes].
+    """
     signature = [tf.TensorSpec(model.input_shape, tf.uint8), tf.TensorSpec((None,), tf.uint8)]
 
     @tf.function(input_signature=signature, jit_compile=False, autograph=False)
@@ -144,12 +149,13 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
     Of equal weights, one is asked.
 
     Returns:
-        What both are worth.
+        Loss and accuracy of these images, which both have.
 
     Raises:
         UserError: they do not agree.
     """
-    measured, probabilities = measure(whole, data)
+    probabilities = np.empty((len(data.labels), len(data.classes)), np.float32)
+    measured = measure(whole, data, out=probabilities)
     from_whole = probabilities.argmax(axis=-1)  # [n]
     equal = have_equal_weights(whole, rebuilt)
     from_weights = from_whole if equal else predict(rebuilt, data.images).argmax(axis=-1)  # [n]

@@ -27,7 +27,7 @@ from pathlib import Path
 LIBRARIES = (
     "stages.training.backend", "stages.training.callbacks", "stages.training.display", "stages.training.epochs",
     "stages.check", "stages.prepare", "stages.train", "stages.evaluate", "stages.plot", "sklearn.metrics",
-    "matplotlib.backends.backend_agg", "scipy.stats", "celery.canvas", "dulwich.porcelain", "dulwich.stash",
+    "scipy.stats", "celery.canvas", "dulwich.porcelain", "dulwich.stash",
     "dulwich.worktree", "dvc.cachemgr", "dvc.cli.parser", "dvc.commands.experiments.run", "dvc.daemon",
     "dvc.data_cloud", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments.queue.celery",
     "dvc.repo.experiments.queue.workspace", "dvc.repo.experiments.run", "dvc.repo.graph", "dvc.repo.index",

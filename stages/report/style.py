@@ -56,7 +56,7 @@ def use_style() -> None:
 
 def save_png(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` draws all of it twice
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` goes through it all once more
 
 
 def shortened(name: str) -> str:

@@ -55,7 +55,7 @@ def train_all(trainings: Mapping[str, TrainingParams], seed: int) -> Rows:
         count = len(history["loss"])
         restored = stopping is not None and params.restore_best_weights
         kept = stopping.best_epoch + 1 if restored else count
-        measured = [each for part in (train, val, test) for each in measure(model, part)[0].model_dump().values()]
+        measured = [each for part in (train, val, test) for each in measure(model, part).model_dump().values()]
         trained.append([name, seed, count, kept, *measured])
         epochs_run.extend(
             [name, seed, epoch + 1, *(history[metric][epoch] for metric in METRICS)] for epoch in range(count)

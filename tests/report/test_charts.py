@@ -142,6 +142,13 @@ def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():
     assert [text.get_text() for text in below.texts] == ["300", "1,000"]
 
 
+def test_a_picture_is_what_matplotlib_saves(tmp_path: Path):
+    use_style()
+    save_png(curves(HISTORY, trained(best_epoch=2)), tmp_path / "a.png")
+    curves(HISTORY, trained(best_epoch=2)).savefig(tmp_path / "b.png", metadata={"Software": None})
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 def test_equal_figures_give_equal_bytes_whatever_the_users_style(tmp_path: Path):
     save_png(curves(HISTORY, trained(best_epoch=2)), tmp_path / "a.png")
     mpl.rcParams.update({"font.size": 30, "axes.facecolor": "red"})

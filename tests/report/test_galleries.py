@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from stages.data.images import Images
 from stages.report.galleries import examples, image_png, shades, worst_mistakes
-from stages.report.style import use_style
+from stages.report.style import save_png, use_style
 from tests.support.small import HOW, LABELS, TEST
 
 
@@ -43,7 +43,7 @@ def test_of_many_mistakes_the_surest_are_shown_and_equally_sure_ones_in_their_or
 def test_without_a_mistake_there_is_a_picture_that_says_so(tmp_path):
     figure = worst_mistakes(TEST, LABELS, np.ones(5))
     assert figure.get_suptitle() == "0 of 5 test images misclassified"
-    figure.savefig(tmp_path / "mistakes.png")
+    save_png(figure, tmp_path / "mistakes.png")
 
 
 def test_examples_are_the_first_of_each_class_and_the_wrong_ones_are_framed_and_named():
@@ -73,8 +73,8 @@ def test_images_keep_their_proportions():
 
 def test_a_name_is_no_formula(tmp_path):
     prices = Images(TEST.images, LABELS, np.array(["$_{$", "$", "_{"]))
-    examples(prices, (LABELS + 1) % 3).savefig(tmp_path / "examples.png")
-    worst_mistakes(prices, (LABELS + 1) % 3, np.ones(5)).savefig(tmp_path / "mistakes.png")
+    save_png(examples(prices, (LABELS + 1) % 3), tmp_path / "examples.png")
+    save_png(worst_mistakes(prices, (LABELS + 1) % 3, np.ones(5)), tmp_path / "mistakes.png")
 
 
 def test_a_class_without_a_test_image_keeps_its_row():
