@@ -45,7 +45,7 @@ def main() -> None:
     print(f"save and load agree: argmax and accuracy both {right} of {len(val.labels)} validation images")
 
     best = saved[BEST_MODEL]
-    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default; what validation needs was measured, then
+    if have_equal_weights(best, saved[WHOLE_MODEL]):  # as by default: validation is measured already
         best = saved[WHOLE_MODEL]
     else:
         measured["validation"] = measure(best, val)

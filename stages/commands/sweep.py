@@ -153,7 +153,7 @@ def _run_all(settings: list[Params], names: list[str], runner: Runner) -> None:
     todo = [params for params in settings if params not in there]
     print(f"{len(settings)} experiments, {len(settings) - len(todo)} of them there already", flush=True)
     runner.compare_workers(todo)
-    quiet = None if todo else True  # None: where there is no terminal
+    quiet = None if todo else True  # None: as there is a terminal or not
     with tqdm(total=len(todo), leave=False, disable=quiet, smoothing=0, bar_format=BAR) as bar:
         for ended in runner.run(todo):
             if ended:
