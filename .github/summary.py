@@ -1,20 +1,17 @@
-"""What a run changed beside a commit, as Markdown for the summary of a job on GitHub: parameters, metrics, curves.
+"""Print what the working tree changed since a commit as Markdown for a job's summary: parameters, metrics, curves.
 
-By itself: python .github/summary.py origin/main. GitHub draws what stands between ```mermaid and ```.
+On a terminal: python .github/summary.py origin/main. GitHub draws the blocks between ```mermaid and ```.
 """
 
-import csv
 import io
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 HISTORY = Path("plots/history.csv")
-CURVES = {
-    "val_loss": ("Validation loss", "cross-entropy (nats)"),
-    "val_accuracy": ("Validation accuracy", "share of images that is right"),
-}
-COLOURS = """---
+GREY_AND_BLUE = """---
 config:
   themeVariables:
     xyChart:
@@ -22,8 +19,8 @@ config:
 ---"""
 
 
-def said(*command: str) -> str:
-    """What a command prints.
+def output(*command: str) -> str:
+    """Return what a command prints.
 
     Raises:
         CalledProcessError: it fails.
@@ -31,32 +28,25 @@ def said(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def read(text: str) -> list[dict[str, str]]:
-    """The epochs of a training, as plots/history.csv has them."""
-    return list(csv.DictReader(io.StringIO(text)))
-
-
-def chart(value: str, before: list[dict[str, str]], now: list[dict[str, str]]) -> str:
-    """One value over the epochs: grey as it was, blue as it is."""
-    title, unit = CURVES[value]
-    lines = [[float(epoch[value]) for epoch in of] for of in (before, now)]
-    drawn = "\n".join(f"    line [{', '.join(f'{each:.4f}' for each in line)}]" for line in lines)
-    low, high = min(map(min, lines)), max(map(max, lines))
-    epochs = ", ".join(map(str, range(1, 1 + max(map(len, lines)))))  # as words, or a shorter line is stretched
+def chart(title: str, before: pd.Series, now: pd.Series) -> str:
+    """Return a chart of a value over the epochs."""
+    epochs = max(before, now, key=len).index + 1
+    lines = "\n".join(f"    line {[round(value, 4) for value in values]}" for values in (before, now))
     return (
-        f'```mermaid\n{COLOURS}\nxychart-beta\n    title "{title} (grey: before, blue: now)"\n'
-        f'    x-axis "epoch" [{epochs}]\n    y-axis "{unit}" {low:.3f} --> {high:.3f}\n{drawn}\n```'
+        f"```mermaid\n{GREY_AND_BLUE}\nxychart-beta\n"
+        f'    title "{title} (grey: before, blue: now)"\n    x-axis "epoch" {epochs.tolist()}\n{lines}\n```\n'
     )
 
 
 def main() -> None:
-    """A commit -> Markdown on standard output."""
-    (base,) = sys.argv[1:]
+    """Print the Markdown; the commit is the argument."""
+    (commit,) = sys.argv[1:]
     for name in ("params", "metrics"):
-        print(f"## {name.capitalize()}\n\n{said('dvc', name, 'diff', '--md', base).strip()}\n")
-    before, now = read(said("git", "show", f"{base}:{HISTORY}")), read(HISTORY.read_text(encoding="utf-8"))
+        print(f"## {name.capitalize()}\n\n{output('dvc', name, 'diff', '--md', commit)}")
+    before, now = pd.read_csv(io.StringIO(output("git", "show", f"{commit}:{HISTORY}"))), pd.read_csv(HISTORY)
     print("## Curves\n")
-    print("\n\n".join(chart(value, before, now) for value in CURVES) if now != before else "No change.")
+    print(chart("Validation loss, cross-entropy (nats)", before["val_loss"], now["val_loss"]))
+    print(chart("Validation accuracy", before["val_accuracy"], now["val_accuracy"]))
 
 
 if __name__ == "__main__":

@@ -1,91 +1,34 @@
-"""What must be done before Python reads any other of our sources, or a library."""
+"""Set the environment variables that decide bits, before any library reads them."""
 
-import hashlib
 import os
 import sys
+import time
 from pathlib import Path
-from types import TracebackType
 
-PROGRAM = sys.argv[0] == "-m"  # as Python has it while it looks for `python -m stages.train`: a program, no library
-ACTIVATE = "source .venv/bin/activate (make sets it up)"
-
-if PROGRAM and not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    print(f"Python 3.11, 3.12 or 3.13 is needed, {sys.executable} is another; type: {ACTIVATE}", file=sys.stderr)
-    sys.exit(2)
-
-# Variables of a person's shell that would change what is computed, drawn or printed, or end it: how Python starts,
-# which code for which processor a library takes, how it rounds, its settings, another repository for Git. They are
-# meant for other programs. What says how much of the machine may be used (threads, graphics cards) stays.
-FOREIGN = (
-    "PYTHONCASEOK", "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONINTMAXSTRDIGITS",
-    "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONVERBOSE", "PYTHONWARNINGS",
-    "ABSL_", "DNNL_", "FREETYPE_PROPERTIES", "GLIBC_TUNABLES", "H5PY_", "JSIMD_", "KERAS_", "LOKY_PICKLER",
-    "MATPLOTLIB", "MPLBACKEND", "MPL_", "NPY_", "NUMPY_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "OPENBLAS_CORETYPE",
-    "OPENBLAS_VERBOSE", "PSUTIL_", "PYDANTIC_", "SCIPY_", "SKLEARN_", "SM_FORMULA_ENGINE", "TF2_", "TF_", "TQDM_",
-    "XLA_",
-    "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE",
-)  # fmt: skip
-KEPT = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # they decide no byte
-
-
-def forget_foreign() -> list[str]:
-    """Take them out of this process's environment; their names."""
-    foreign = [name for name in os.environ if name.startswith(FOREIGN) and name not in KEPT]
-    for name in foreign:
-        del os.environ[name]
-    return foreign
-
-
-AT_THE_START = ("PYTHON", "GLIBC_TUNABLES")  # Python, or the system's library under it, has read those already
-
-if PROGRAM and any(name.startswith(AT_THE_START) for name in forget_foreign()):
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
+STARTED_NS = time.time_ns()  # before Python reads any other source of the project
 ROOT = Path(__file__).resolve().parent.parent
 
-# What the sources are that DVC may look at: see `base/inputs.py`.
-SOURCES = {
-    path.relative_to(ROOT).as_posix(): hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    for package in ("stages", "study")
-    for path in (ROOT / package).rglob("*")
-    if path.suffix in (".py", ".html", ".css", ".md") and path.is_file()  # an editor's lock may be a link to nothing
-}
+# A shell may have set these for other programs: another backend, other instructions, another way to round or draw.
+OVERRIDES = (
+    "DNNL_", "FREETYPE_PROPERTIES", "KERAS_", "MATPLOTLIB", "MPL_", "NPY_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_",
+    "OPENBLAS_CORETYPE", "SCIPY_", "SKLEARN_", "TF2_", "TF_", "XLA_",
+)  # fmt: skip
+HARMLESS = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # they decide no bit
 
+for name in [name for name in os.environ if name.startswith(OVERRIDES) and name not in HARMLESS]:
+    del os.environ[name]
 
-def _ended(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """One line for Ctrl-C while modules are being imported, before `process.run`, and for a package that is absent."""
-    if issubclass(kind, KeyboardInterrupt):
-        print("stopped by Ctrl-C", file=sys.stderr)
-    elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(("stages", "study", "benchmarks")):
-        print(f"{error.name} is not installed for {sys.executable}; type: {ACTIVATE}", file=sys.stderr)
+# With oneDNN off, the bits would depend on the number of threads. TensorFlow's log level only keeps it quiet.
+os.environ.update(KERAS_BACKEND="tensorflow", MPLBACKEND="agg", TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3")
+
+# On a CPU with AVX-512, oneDNN, NumPy and OpenBLAS would choose code that gives other last bits than on other CPUs. To
+# use every CPU instruction, with results and stored epochs of your own, write DEFAULT for AVX2 here.
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+
+if os.uname().machine == "x86_64":
+    from stages.base.environment import has_avx2
+
+    os.environ.update(NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR", OPENBLAS_CORETYPE="Haswell")
+    if not has_avx2():  # NumPy or TensorFlow would crash
+        print("this CPU lacks AVX2 or FMA, which the results need (Intel since 2013, AMD since 2015)", file=sys.stderr)
         sys.exit(2)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-# NumPy, and the BLAS in NumPy and SciPy, read these when they are imported. Where a processor has AVX-512 they would
-# take code that gives other last bits; so they take that for AVX2. TensorFlow's limit is in `training/backend.py`.
-PORTABLE = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Haswell"}
-
-
-def _hold_avx2() -> None:
-    """Refuse a processor on which that code would end the process in a crash."""
-    try:
-        from stages.base.environment import cpu
-    except ModuleNotFoundError:  # archspec: `make` installs it just now, or `_ended` will say what is absent
-        return
-    from stages.base.errors import UserError
-
-    try:
-        cpu()
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-
-
-if PROGRAM:
-    sys.excepthook = _ended
-
-    if os.uname().machine == "x86_64":
-        _hold_avx2()
-        os.environ.update(PORTABLE)

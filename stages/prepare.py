@@ -1,86 +1,86 @@
-"""Get the raw data, validate it, split off validation images. Pixels stay as they are: the model scales them."""
+"""Get the raw data, validate it, split off validation images. Pixels keep their values: the model scales them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from stages.base.errors import UserError
 from stages.base.files import save_json
-from stages.base.inputs import Inputs
+from stages.base.inputs import PREPARED_WITH, Inputs
 from stages.base.params import PARAMS_FILE
 from stages.base.process import outputs, run
-from stages.data.datasets import Dataset, head, load_dataset, split
-from stages.data.images import Counts, also_among, classes_without, save_images
+from stages.data.datasets import also_among, head, load_dataset, split
+from stages.data.images import PREPARED, Counts, Dataset, classes_without, save_images
 
-PREPARED = {
-    "train": Path("data/prepared/train.npz"),
-    "val": Path("data/prepared/val.npz"),
-    "test": Path("data/prepared/test.npz"),
-}
-NAMED = 10  # of the test images that are training images too, of the classes that have no image
+NAMED = 10  # classes without images, duplicate images: more are only counted
 
-WITHOUT = {  # images of a part: what that does to a class
+CONSEQUENCE = {  # of a class without images, by part
     "train": "without training images, so they cannot be learned",
-    "val": "without validation images, so loss and accuracy there say nothing of them",
+    "val": "without validation images, so validation loss and accuracy do not cover them",
     "test": "without test images, so they have no score and are in no mean",
 }
 
 
-def remarks(dataset: Dataset, without: dict[str, list[str]], twice: list[tuple[int, int]]) -> Iterator[str]:
-    """What is odd about the images, a line each.
+def remarks(dataset: Dataset, missing: dict[str, list[str]], duplicates: list[tuple[int, int]]) -> Iterator[str]:
+    """Yield a line for each problem with the images.
 
     Args:
         dataset: all images.
-        without: the classes that have no images in a part, by part.
-        twice: the test images that are among those for training too, and which these are.
+        missing: the classes without images, by part.
+        duplicates: the rows of the test images that are also among the training images, and their rows there.
     """
-    for part, names in without.items():
+    for part, names in missing.items():
         if names:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            yield f"classes {WITHOUT[part]}: {', '.join(names[:NAMED])}{more}"
+            yield f"classes {CONSEQUENCE[part]}: {', '.join(names[:NAMED])}{more}"
     if dataset.left_out:
-        yield f"left out, since they are no pictures of a class: {dataset.left_out}, named above"
-    if twice:
-        yield f"test images that are also among those for training, pixel for pixel: {len(twice)}"
+        yield f"files left out, named above, since they are not pictures of a class: {dataset.left_out}"
+    if duplicates:
+        yield f"test images that are also among the training images, pixel for pixel: {len(duplicates)}"
     if dataset.test_files:
-        yield from (f"  {dataset.test_files[number]} = {dataset.train_files[other]}" for number, other in twice[:NAMED])
-        if len(twice) > NAMED:
+        for test, training in duplicates[:NAMED]:
+            yield f"  {dataset.test_files[test]} = {dataset.train_files[training]}"
+        if len(duplicates) > NAMED:
             yield "  ..."
 
 
 def main() -> None:
-    """Raw files -> data/prepared/{train,val,test}.npz, metrics/data.json."""
+    """Read the raw files or pictures; write data/prepared/ and metrics/data.json."""
     inputs = Inputs("prepare")
     params = inputs.params
     dataset = load_dataset(params)
     try:
-        params.training_images(len(dataset.train.labels))
+        params.check_split(len(dataset.train.labels))
     except ValueError as error:
         raise UserError(f"{PARAMS_FILE}: {error}") from None
-    for_training = head(dataset.train, params.limit)
-    train, val = split(for_training, params.val_size, params.split_seed)
-    parts = {"train": train, "val": val, "test": head(dataset.test, params.limit)}
-    without = {name: classes_without(part) for name, part in parts.items()}
-    if without["train"] and params.limit is None:  # of a smoke run nobody expects that much
+    training, test = head(dataset.train, params.limit), head(dataset.test, params.limit)
+    train_rows, val_rows = split(len(training.labels), params.val_size, params.split_seed)
+    parts = {"train": (training, train_rows), "val": (training, val_rows), "test": (test, np.arange(len(test.labels)))}
+    missing = {name: classes_without(data.labels[rows], data.classes) for name, (data, rows) in parts.items()}
+    if missing["train"] and params.limit is None:  # a limit is for smoke runs
+        another_seed_can_help = len(train_rows) >= len(training.classes)
+        advice = "add pictures of it" + (", or try another split_seed" if another_seed_can_help else "")
         raise UserError(
             f"{PARAMS_FILE}: val_size: must leave an image of each class for training, got {params.val_size}, which "
-            f"with split_seed {params.split_seed} leaves none of {without['train'][0]}; try another split_seed"
+            f"with split_seed {params.split_seed} leaves none of {missing['train'][0]}; {advice}"
         )
-    twice = also_among(parts["test"].images, for_training.images)
-    sizes = {name: len(part.labels) for name, part in parts.items()}
+    duplicates = also_among(test.images, training.images)
+    sizes = {name: len(rows) for name, (_, rows) in parts.items()}
     counts = Counts(
         dataset=params.dataset,
-        classes=len(train.classes),
+        classes=len(training.classes),
         **sizes,
-        test_in_training=len(twice),
+        test_in_training=len(duplicates),
         left_out=dataset.left_out,
     )
-    with outputs(inputs.stop_if_changed) as begin:
-        for name, part in parts.items():
-            save_images(begin(PREPARED[name]), part)
-        save_json(begin(Path("data/prepared/inputs.json")), inputs.record())
+    with outputs(inputs) as begin:
+        for name, (data, rows) in parts.items():
+            save_images(PREPARED, name, data, rows, begin)
+        save_json(begin(PREPARED_WITH), inputs.used())
         save_json(begin(Path("metrics/data.json")), counts.model_dump())
     print(f"{params.dataset}: " + ", ".join(f"{count} {name}" for name, count in sizes.items()) + " images")
-    for line in remarks(dataset, without, twice):
+    for line in remarks(dataset, missing, duplicates):
         print(line)
 
 

@@ -4,26 +4,26 @@ from pathlib import Path
 
 from stages.base.environment import environment
 from stages.base.files import save_csv, save_json
-from stages.base.inputs import Inputs
+from stages.base.inputs import TRAINED_WITH, Inputs
 from stages.base.params import METRICS, in_words
 from stages.base.process import outputs, run
-from stages.data.images import load_images
-from stages.training.result import TOLD, result_of
+from stages.data.images import PREPARED, load_images
+from stages.training.result import SUMMARY_PARAMS, result_of
 
 BEST_MODEL = Path("models/best-model.keras")
-LIVE = Path("plots/live.csv")  # no output, and Git ignores it
+LIVE = Path("plots/live.csv")  # not an output; Git ignores it
 
 
 def main() -> None:
-    """data/prepared/{train,val}.npz -> models/, plots/history.csv, metrics/{train,environment}.json."""
+    """Read data/prepared/; write models/, plots/history.csv, metrics/train.json and metrics/environment.json."""
     inputs = Inputs("train")
     params = inputs.params
-    train = load_images(Path("data/prepared/train.npz"))
-    val = load_images(Path("data/prepared/val.npz"))
+    train = load_images(PREPARED, "train")
+    val = load_images(PREPARED, "val")
     from stages.training.backend import gpus
     from stages.training.callbacks import (
         LiveTable,
-        StopIfUnwanted,
+        StopIfSignalled,
         checkpoint,
         early_stopping,
         lower_learning_rate,
@@ -38,31 +38,30 @@ def main() -> None:
 
     model = compiled_model(train, params)
     model.summary(line_length=80)
-    print(f"\n{in_words(params, TOLD)}\n")
+    print(f"\n{in_words(params, SUMMARY_PARAMS)}\n")
     computed_by = environment(gpus())
     epochs = stored_epochs(model, train, val, computed_by, batch_size=params.batch_size, seed=params.seed)
-    with outputs(inputs.stop_if_changed) as begin, epochs:
+    with outputs(inputs) as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         with EpochDisplay(params.monitor, stopping, epochs.computed) as display:
-            keeping = checkpoint(best_model, params.monitor, params.save_best_only)
-            lowering = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
-            callbacks = [StopIfUnwanted(), keeping, lowering, stopping, display, LiveTable(LIVE)]
-            history = run_epochs(model, epochs, params.epochs, [each for each in callbacks if each])
+            keep_best = checkpoint(best_model, params.monitor, params.save_best_only)
+            lower_rate = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
+            callbacks = [StopIfSignalled(), keep_best, lower_rate, stopping, display, LiveTable(LIVE)]
+            history = run_epochs(model, epochs, params.epochs, [callback for callback in callbacks if callback])
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)
-        # Last of the models: HDF5 ends the process in a crash where the disk is full, and the copy that
-        # make_canonical has just taken away was larger.
+        # The weights come last: HDF5 crashes the process if the disk is full, and the temporary copy that
+        # make_canonical has just deleted was larger than this file.
         model.save_weights(begin(Path("models/model.weights.h5")))
-        save_json(begin(Path("models/inputs.json")), inputs.record())
+        save_json(begin(TRAINED_WITH), inputs.used())
         save_json(begin(Path("metrics/environment.json")), computed_by)
         columns = {name: history[name] for name in METRICS} | rates(history)
         table = ([number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), 1))
         save_csv(begin(Path("plots/history.csv")), ["epoch", *columns], table)
         result = result_of(history, params.monitor, params.save_best_only, stopped_epoch(stopping))
         save_json(begin(Path("metrics/train.json")), result.model_dump())
-    epochs.hand_over()
     print(epochs.summary())
     print(result.why_it_ended(params.monitor, params.patience, params.min_delta))
     print(f"{BEST_MODEL} keeps epoch {result.best_epoch}, {params.monitor} {getattr(result, params.monitor):.4f}")

@@ -1,7 +1,6 @@
-"""dvc.yaml against the code: what a stage imports, reads and draws must be what it declares."""
+"""dvc.yaml against the code: what a stage imports, reads and writes must be what it declares."""
 
 import ast
-import csv
 import json
 import re
 import shutil
@@ -13,201 +12,137 @@ import pytest
 import yaml
 from dvc.fs import localfs
 from dvc.ignore import DvcIgnoreFilter
-from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides
 
-from stages.base.params import METRICS, Params
+from stages.base.inputs import MAKER
+from stages.base.params import Params
 from tests.support.sources import imported_files, texts_in, undeclared, unneeded
 from tests.support.workspace import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = list(PIPELINE["stages"])
+OUTPUTS = ("outs", "metrics", "plots")
 
 
 def names(entries: list) -> set[str]:
     return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
 
 
-def outputs(stage: dict) -> set[str]:
-    return names(stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", []))
-
-
-def texts(stage: str) -> set[str]:
-    """Every text that stands in the modules of a stage."""
-    return texts_in(imported_files(ROOT / f"stages/{stage}.py"))
-
-
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_imports_lies_in_what_it_declares_and_it_declares_nothing_else(stage: str):
+def test_a_stage_declares_the_packages_that_it_imports_and_no_other(stage: str):
     declared, script = PIPELINE["stages"][stage]["deps"], ROOT / f"stages/{stage}.py"
     assert undeclared(script, declared) == set()
     assert unneeded(script, declared) == set()
 
 
-def test_each_stage_depends_on_a_package_more():
+def test_each_stage_depends_on_the_packages_of_the_one_before():
     packages = [
         {dep for dep in stage["deps"] if dep.startswith("stages/") and dep.endswith("/")}
         for stage in PIPELINE["stages"].values()
     ]
     assert all(before <= after for before, after in pairwise(packages))
-    assert packages[-1] == {f"stages/{name}/" for name in ("base", "data", "training", "evaluation", "report")}
+    # so they need no dependency
+    assert [path.parent.name for path in (ROOT / "stages").rglob("__init__.py") if path.read_text()] == ["stages"]
 
 
 @pytest.mark.process
-def test_a_declared_folder_holds_exactly_what_git_tracks():
-    """Or a stray file, an editor's say, would make a stage stale. A new file has to be given to Git (git add)."""
+def test_dvc_hashes_the_sources_in_git_and_no_other_file():
+    """Or an editor's file would make a stage stale. A new source has to be given to Git (git add)."""
     ignore = DvcIgnoreFilter(localfs, str(ROOT))
-    for package in sorted(
-        {dep for stage in PIPELINE["stages"].values() for dep in stage["deps"] if re.fullmatch(r"stages/\w+/", dep)}
-    ):
-        hashed = {str(Path(path).relative_to(ROOT)) for path in ignore.find(localfs, str(ROOT / package))}
+    for package in (path for path in (ROOT / "stages").iterdir() if (path / "__init__.py").exists()):
+        hashed = {str(Path(path).relative_to(ROOT)) for path in ignore.find(localfs, str(package))}
         tracked = subprocess.check_output(["git", "ls-files", package], cwd=ROOT, text=True).splitlines()
         assert hashed == set(tracked)
 
 
-def test_what_an_editor_leaves_beside_a_source_is_not_seen(tmp_path: Path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Repo.init(no_scm=True)
-    shutil.copy(ROOT / ".dvcignore", tmp_path)
-    stray = ("base/.x.py.swp", "base/x.py~", "base/4913", "base/.hidden.py", "base/__pycache__/x.pyc", "base/x.orig",
-             "report/templates/.page.css.swp", "report/templates/page.css~", "data/notes.md")  # fmt: skip
-    kept = {"base/x.py", "report/templates/page.css", "report/templates/CARD.md", "report/templates/base.html"}
-    for name in (*stray, *kept):
-        (tmp_path / "stages" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "stages" / name).touch()
-    (tmp_path / "stages/base/.#x.py").symlink_to("nobody@nowhere:1")
-    found = DvcIgnoreFilter(localfs, str(tmp_path)).find(localfs, str(tmp_path / "stages"))
-    assert {str(Path(path).relative_to(tmp_path / "stages")) for path in found} == kept
+def test_setting_parameters_and_setting_them_back_leaves_params_yaml_as_it_was(tmp_path: Path):
+    copy = shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(copy, ["optimizer=rmsprop", "patience=null", "learning_rate=1e-5", "limit=9"])
+    apply_overrides(copy, ["optimizer=adam", "patience=2", "learning_rate=0.001", "limit=null"])
+    assert Path(copy).read_bytes() == (ROOT / "params.yaml").read_bytes()
 
 
 def declared_params(stage: str) -> set[str]:
-    """The parameters that a stage declares: by name, or params.yaml without names for all."""
+    """Return the parameters that a stage declares: by name, or params.yaml without names for all."""
     entries = PIPELINE["stages"][stage].get("params", [])
     return set(Params.model_fields) if {"params.yaml": None} in entries else set(entries)
 
 
 def attributes(tree: ast.AST, of: str) -> set[str]:
-    """What is read of a variable of this name."""
+    """Return the attributes that are read of a variable of this name."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
     return {node.attr for node in nodes if node.value.id == of}
 
 
 def read_by_methods() -> dict[str, set[str]]:
-    """The parameters that each method of `Params` reads."""
+    """Return the parameters that each method of `Params` reads."""
     tree = ast.parse((ROOT / "stages/base/params.py").read_text(encoding="utf-8"))
     methods = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    found = {method.name: attributes(method, "self") & set(Params.model_fields) for method in methods}
-    return found | {"used": set(Params.model_fields)}
+    read = {method.name: attributes(method, "self") & set(Params.model_fields) for method in methods}
+    return read | {"used": set(Params.model_fields)}
 
 
-READERS = ("data/datasets.py", "training/model.py", "training/networks.py")
+# The places below the stages that read parameters: each data set, each network has its own.
+READERS = {
+    ROOT / "stages" / name
+    for name in ("data/datasets.py", "data/image_folder.py", "training/model.py", "training/networks.py")
+}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_exactly_the_parameters_that_it_reads(stage: str):
-    # the places below the stages that read them: each data set, each network has its own
-    files = imported_files(ROOT / f"stages/{stage}.py") & {ROOT / "stages" / name for name in READERS}
+    script = ROOT / f"stages/{stage}.py"
     read = set()
-    for file in (ROOT / f"stages/{stage}.py", *files):
+    for file in (script, *(imported_files(script) & READERS)):
         read |= attributes(ast.parse(file.read_text(encoding="utf-8")), "params")
     for method in read & read_by_methods().keys():
         read = read - {method} | read_by_methods()[method]
-    if stage in ("evaluate", "plot"):  # which hold what the others recorded against all of them
+    if stage in ("evaluate", "plot"):  # which compare all of them with what the others recorded
         assert read <= declared_params(stage) == set(Params.model_fields)
     else:
         assert read == declared_params(stage)
 
 
-def test_parameters_are_handed_on_whole_to_the_data_sets_and_networks_alone():
+def test_no_other_module_reads_parameters():
     """Or the test above would not see who reads what."""
     files = set().union(*(imported_files(ROOT / f"stages/{stage}.py") for stage in STAGES))
-    takers = {file.name for file in files if re.search(r"\bparams: \w*Params\b", file.read_text(encoding="utf-8"))}
-    assert takers == {"params.py", *(Path(name).name for name in READERS)}
+    readers = {
+        file for file in files if re.search(r"\bparams: \w*Params\b|read_params\(", file.read_text(encoding="utf-8"))
+    }
+    assert readers == READERS | {ROOT / "stages/base/inputs.py", ROOT / "stages/base/params.py"}
 
 
-def test_every_parameter_is_read_by_a_stage():
-    read = set().union(*(declared_params(stage) for stage in ("check", "prepare", "train")))  # the others read all
-    assert read == set(Params.model_fields)
-
-
-def test_nothing_below_the_stages_reads_parameters_on_its_own():
-    # or the test above would not see it
-    for stage in STAGES:
-        for path in imported_files(ROOT / f"stages/{stage}.py"):
-            assert path.name == "params.py" or "read_params" not in path.read_text(encoding="utf-8")
-
-
-def test_all_but_the_first_of_the_packages_own_files_are_empty_and_so_need_no_dependency():
-    files = [path for path in (ROOT / "stages").rglob("__init__.py") if path.read_text(encoding="utf-8")]
-    assert files == [ROOT / "stages/__init__.py"]
+PREPARED_FILE = r"data/prepared/(classes\.json|\w+\.npy)"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_exactly_the_files_that_it_declares(stage: str):
-    named = {text for text in texts(stage) if re.fullmatch(r"(data|models|metrics|plots)/[\w./-]+", text)}
-    declared = outputs(PIPELINE["stages"][stage]) | {
-        dep for dep in PIPELINE["stages"][stage]["deps"] if not dep.startswith("stages/")
-    }
-    # the folder of images is the user's, as data/raw is, models/.epochs and plots/live.csv nobody's; the schema is a
-    # dependency of prepare for the order alone, params.yaml of check
-    special = {"${image_dir}/", "data/examples", "data/raw", "data/params.schema.json", "models/.epochs",
-               "plots/live.csv", "params.yaml"}  # fmt: skip
-    assert named - special == declared - special
+    entries, script = PIPELINE["stages"][stage], ROOT / f"stages/{stage}.py"
+    texts = texts_in(imported_files(script))
+    named = {text for text in texts if re.fullmatch(r"(data|models|metrics|plots)/[\w./-]+", text)}
+    declared = {dep for dep in entries["deps"] if not dep.startswith("stages/")}
+    declared |= names([entry for kind in OUTPUTS for entry in entries.get(kind, [])])
+    prepared = {path for path in declared if re.fullmatch(PREPARED_FILE, path)}
+    # the user's folders; what no stage tracks; and the parameters that `prepare` and `train` used
+    special = {
+        "${image_dir}/", "data/examples", "data/prepared", "data/sample", "data/raw", "models/.epochs",
+        "plots/live.csv", *map(str, MAKER),
+    }  # fmt: skip
+    assert named - special == declared - prepared - special
+    if stage != "prepare":
+        parts = re.findall(r'load_images\(PREPARED, "(\w+)"\)', script.read_text(encoding="utf-8"))
+        images = {f"data/prepared/{part}_{name}.npy" for part in parts for name in ("images", "labels")}
+        assert prepared == images | {"data/prepared/classes.json"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_an_uncached_output_is_a_metric_or_a_plot(stage: str):
-    """DVC leaves a stage with a plain uncached out out of its run cache; check, which takes half a second, may be."""
-    for entry in PIPELINE["stages"][stage].get("outs", []) if stage != "check" else []:
-        assert isinstance(entry, str) or next(iter(entry.values())).get("cache", True)
-
-
-def columns(table: str) -> list[str]:
-    if table == "plots/live.csv":  # which is not there before the first training
-        return ["epoch", *METRICS]
-    with (ROOT / table).open(encoding="utf-8") as file:
-        return next(csv.reader(file))
-
-
-def plotted() -> list[tuple[str, str]]:
-    pairs = []
-    for stage in PIPELINE["stages"].values():
-        for entry in stage.get("plots", []):
-            if isinstance(entry, dict):
-                for table, options in entry.items():
-                    pairs += [(table, options[axis]) for axis in ("x", "y") if axis in options]
-    for entry in PIPELINE["plots"]:
-        for options in entry.values():
-            for table, wanted in options["y"].items():
-                pairs += [(table, options["x"]), *((table, column) for column in wanted)]
-    return pairs
-
-
-@pytest.mark.parametrize(("table", "column"), plotted())
-def test_every_plotted_column_is_in_its_table(table: str, column: str):
-    assert column in columns(table)
-
-
-def test_the_declared_model_is_an_output():
-    artifact = PIPELINE["artifacts"]["fashion-mnist-classifier"]
-    assert artifact["path"] in outputs(PIPELINE["stages"]["train"])
-
-
-def test_the_parameters_are_checked_before_any_other_stage():
-    """DVC deletes a stage's outputs before running it, so a typo must fail in a stage that comes first."""
-    check = PIPELINE["stages"]["check"]
-    assert "params.yaml" in check["deps"]
-    assert check["outs"] == [
-        {"data/params.schema.json": {"persist": True}},
-        {"data/examples/.keep": {"persist": True, "cache": False}},
-    ]
-    assert "data/params.schema.json" in PIPELINE["stages"]["prepare"]["deps"]
-
-
-def read_json(path: str) -> dict:
-    return json.loads((ROOT / path).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("pipeline", ["dvc.yaml", "study/dvc.yaml"])
+def test_dvc_deletes_no_output_before_a_stage(pipeline: str):
+    stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"].values()
+    for entry in (entry for stage in stages for kind in OUTPUTS for entry in stage.get(kind, [])):
+        assert next(iter(entry.values()))["persist"]
 
 
 def test_training_and_evaluation_measured_the_same_validation_loss_to_the_bit():
     """In the committed results: 12,000 validation images are three batches, so their size matters."""
-    trained, evaluated = read_json("metrics/train.json"), read_json("metrics/evaluation.json")
+    trained, evaluated = (json.loads((ROOT / f"metrics/{name}.json").read_text()) for name in ("train", "evaluation"))
     assert evaluated["validation"] == {"loss": trained["val_loss"], "accuracy": trained["val_accuracy"]}

@@ -1,192 +1,228 @@
-"""Every wrong input of wrong_inputs.yaml is tried: the line, the exit code, and that no file was lost."""
+"""Every wrong input ends a stage with its exit code and one line that names it, and leaves every file as it was."""
 
-import http.server
-import re
+import json
 import shutil
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from stages import check, evaluate, plot, prepare, train
-from stages.base.errors import UserError
+from stages import evaluate, plot, prepare, train
 from stages.base.process import run
-from stages.data import raw_files
 from stages.training import epochs
+from stages.training.backend import keras
 from stages.training.store import STORE
-from tests.support.documents import documented, missing
-from tests.support.sources import texts_in
-from tests.support.workspace import ROOT, run_stages, snapshot, write_params
-from tests.support.wrong_inputs import (
-    DATA,
-    IMAGE_FOLDERS,
-    MODELS,
-    NOBODY,
-    PARAMS,
-    PREPARED,
-    TABLES,
-    TRAINING,
-    UNSEEN,
-    mirror_files,
-    registry,
-    served,
-)
+from tests.support.workspace import SMALL, run_stages, snapshot, write_params
 
-
-def assert_refused(what: str, folder: Path, stage: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
-    """The stage ends with the documented line and code, and leaves every file as it was."""
-    before = snapshot(folder)
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        run(stage)
-    last = capsys.readouterr().err.splitlines()[-1]
-    name = stage.__module__.removeprefix("stages.")
-    left = "everything" if name == "check" else f"all but the outputs of `{name}`"
-    assert what in documented(), missing(what, last, stopped.value.code)
-    line, *rest = documented()[what]
-    assert re.fullmatch(line, last)
-    assert rest == [stopped.value.code, left]
-    assert {path: contents for path, contents in snapshot(folder).items() if path in before} == before
-    assert {Path(path).name for path in set(snapshot(folder)) - set(before)} <= {"raw", "models", "plots", "metrics"}
+NOTHING_NEW = {"models", "plots", "metrics", "prepared"}  # folders that a stage makes before it fails
 
 
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A process as it was: `run` sets a signal handler, a case may set FASHION_MNIST_DIR."""
-    handler = signal.getsignal(signal.SIGTERM)
+    """Undo what `run` does to signals."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setenv("FASHION_MNIST_DIR", "")
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("what", PARAMS)
-def test_wrong_parameters(what: str, workspace: Path, capsys):
-    check.main()
-    PARAMS[what](workspace)
-    assert_refused(what, workspace, check.main, capsys)
+def assert_refused(stage: Callable[[], None], code: int, keyword: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(Path())
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        run(stage)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert stopped.value.code == code, last
+    assert keyword in last
+    assert len(last) < 2_000
+    after = snapshot(Path())
+    assert {path: after.get(path) for path in before} == before
+    assert {Path(path).name for path in after.keys() - before.keys()} <= NOTHING_NEW
 
 
-class Mirror(http.server.BaseHTTPRequestHandler):
-    """Answers as the first part of the path says."""
+@pytest.mark.parametrize(
+    ("changes", "keyword"),
+    [
+        ({"dropuot": 0.3}, "dropuot"),
+        ({"dropuot": 0.3}, "did you mean dropout"),
+        ({"dropout": 2, "epochs": 0}, "epochs"),  # the line names both
+        ({"dropout": 1.0}, "dropout"),
+        ({"dropout": -0.1}, "dropout"),
+        ({"dropout": "much"}, "dropout"),
+        ({"dropout": False}, "dropout"),  # which pydantic would take for 0
+        ({"dropout": [0.1, 0.2]}, "dropout"),
+        ({"dropout": None}, "dropout"),
+        ({"dropout": float("nan")}, "dropout"),
+        ({"dropout": "x" * 1_000_000}, "dropout"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"learning_rate": float("inf")}, "learning_rate"),
+        ({"patience": 0}, "patience"),
+        ({"patience": 2.5}, "patience"),
+        ({"patience": "none"}, "patience"),
+        ({"lr_patience": 2, "patience": 2}, "lr_patience"),
+        ({"lr_factor": 1}, "lr_factor"),
+        ({"epochs": 1e99}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"val_size": 1}, "val_size"),
+        ({"dataset": "sample", "val_size": 0.9999}, "val_size"),
+        ({"seed": -1}, "seed"),
+        ({"split_seed": 2**32}, "split_seed"),
+        ({"limit": 1}, "limit"),
+        ({"hidden_units": 1_000_000}, "hidden_units"),
+        ({"network": "CNN"}, "network"),
+        ({"dataset": "images", "network": "cnn", "image_size": 3}, "image_size"),
+        ({"optimizer": "Adam"}, "optimizer"),
+        ({"monitor": "val_los"}, "monitor"),
+        ({"restore_best_weights": "sometimes"}, "restore_best_weights"),
+        ({"dataset": "fashion-mnist"}, "dataset"),
+        ({"image_dir": "data/mine"}, "image_dir"),  # which only dataset images reads
+        ({"dataset": "images", "image_dir": 2024}, "image_dir"),
+        ({"dataset": "images", "image_dir": "mien"}, "mien"),
+        ({"color_mode": "grey"}, "color_mode"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_wrong_parameters(workspace: Path, capsys, changes: dict, keyword: str):
+    write_params(workspace, **changes)
+    assert_refused(prepare.main, 2, keyword, capsys)
 
-    def do_GET(self):
-        how, name = self.path.split("/")[1:3]
-        contents = {name: mirror_files()[role] for role, name in self.server.names.items()}[name]
-        if how == "absent":
-            self.send_error(404)
-        elif how == "circle":
-            self.send_response(302)
-            self.send_header("Location", self.path)
-            self.end_headers()
-        elif how == "elsewhere":
-            self.send_response(302)
-            self.send_header("Location", f"/right/{name}")
-            self.end_headers()
-        else:
-            body = b"<html>log in first</html>" if how == "page" else contents
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[:-9] if how in ("short", "silent") else body)
-            if how == "silent":
-                self.wfile.flush()
-                time.sleep(3)
 
-    def log_message(self, *arguments):
-        pass
+@pytest.mark.parametrize("contents", [None, b"", b"[1, 2]", b"dropout: {", b"\xff\xfe\x00", b"[" * 10_000, b"seed: 1"])
+def test_a_wrong_params_yaml(workspace: Path, capsys, contents: bytes | None):
+    Path("params.yaml").unlink()
+    if contents is not None:
+        Path("params.yaml").write_bytes(contents)
+    assert_refused(prepare.main, 2, "params.yaml", capsys)
 
 
-@pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path_factory) -> Iterator[None]:
-    """A web server; its port is in MIRROR_PORT."""
-    folder = tmp_path_factory.mktemp("registry")
-    (folder / "data").mkdir()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as server:
-        server.names = registry(folder, mirror_files(), NOBODY)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("MIRROR_PORT", str(server.server_port))
-        monkeypatch.setattr(raw_files, "ATTEMPTS_AGAIN", 0)
-        monkeypatch.setattr(raw_files, "TIMEOUT", 1)
-        yield
-        server.shutdown()
-
-
-@pytest.mark.parametrize("what", DATA)
-def test_wrong_data(what: str, workspace: Path, mirror, capsys):
-    run_stages(workspace, prepare)
+def test_a_registry_with_a_wrong_checksum(workspace: Path, capsys):
     write_params(workspace)
-    DATA[what](workspace)
-    assert_refused(what, workspace, prepare.main, capsys)
+    edit("data/fashion_mnist.yaml", "md5:", "md6:")
+    assert_refused(prepare.main, 2, "data/fashion_mnist.yaml", capsys)
 
 
-@pytest.mark.parametrize("what", IMAGE_FOLDERS)
-def test_wrong_folders_of_images(what: str, workspace: Path, capsys):
-    run_stages(workspace, prepare)
-    IMAGE_FOLDERS[what](workspace)
-    assert_refused(what, workspace, prepare.main, capsys)
+@pytest.mark.parametrize(
+    ("changes", "keyword"),
+    [
+        ({"image_dir": "mine/cat"}, "mine/cat"),  # one class
+        ({"val_size": 0.9}, "val_size"),  # takes every image
+        ({"test_size": 0.01}, "test_size"),  # takes less than an image of each class
+        ({}, "skip_unreadable"),  # a file that is not an image
+    ],
+)
+def test_a_wrong_folder_of_images(workspace: Path, capsys, changes: dict, keyword: str):
+    for name in ("cat", "dog"):
+        (workspace / "mine" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("L", (9, 9), number).save(workspace / f"mine/{name}/{number}.png")
+    if keyword == "skip_unreadable":
+        (workspace / "mine/cat/broken.png").write_bytes(b"not an image")
+    write_params(workspace, **{"dataset": "images", "image_dir": "mine", "batch_size": 1} | changes)
+    assert_refused(prepare.main, 2, keyword, capsys)
 
 
-@pytest.mark.parametrize("what", UNSEEN)
-def test_folders_of_images_that_dvc_does_not_see_whole(what: str, workspace: Path, capsys):
-    check.main()
-    UNSEEN[what](workspace)
-    assert_refused(what, workspace, check.main, capsys)
-    with pytest.raises(UserError, match=f"^{documented()[what][0]}$"):  # where check does not run
-        prepare.main()
+def edit(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text(encoding="utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_redirected_download_is_followed(workspace: Path, mirror):
-    served("elsewhere")(workspace)
-    write_params(workspace, batch_size=8)
-    prepare.main()
-    assert len(list(Path("data/raw").iterdir())) == 4
+def remove(path: str) -> None:
+    Path(path).unlink()
 
 
-@pytest.mark.parametrize("what", MODELS)
-def test_wrong_models(what: str, complete: Path, capsys):
-    MODELS[what](complete)
-    assert_refused(what, complete, evaluate.main, capsys)
+def truncate(path: str) -> None:
+    Path(path).write_bytes(Path(path).read_bytes()[:-9])
 
 
-@pytest.mark.parametrize("what", PREPARED)
-def test_wrong_prepared_images(what: str, complete: Path, capsys):
-    PREPARED[what](complete)
-    assert_refused(what, complete, train.main, capsys)
+def write(path: str, text: str) -> None:
+    Path(path).write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("what", TABLES)
-def test_wrong_tables(what: str, complete: Path, capsys):
-    TABLES[what](complete)
-    assert_refused(what, complete, plot.main, capsys)
+def scale_weights(path: str, factor: float) -> None:
+    model = keras.models.load_model(path)
+    model.set_weights([weights * factor for weights in model.get_weights()])
+    model.save(path)
 
 
-@pytest.mark.parametrize("what", TRAINING)
-def test_a_loss_that_is_not_finite(what: str, complete: Path, capsys, monkeypatch):
-    TRAINING[what](complete)
+def save_model(path: str, side: int, activation: str | None, loss: str | None) -> None:
+    """Save a model that is not of this project."""
+    layers = [keras.Input((side, side), dtype="uint8"), keras.layers.Flatten(), keras.layers.Dense(10, activation)]
+    model = keras.Sequential(layers)
+    if loss:
+        model.compile(loss=loss, metrics=["accuracy"])
+    model.save(path)
+
+
+def change_dropout(path: str) -> None:
+    """Save a model that was trained with another dropout."""
+    model = keras.models.load_model(path)
+    config = model.get_config()
+    config["layers"][4]["config"]["rate"] = 0.25
+    other = keras.Sequential.from_config(config)
+    other.compile_from_config(model.get_compile_config())
+    other.set_weights(model.get_weights())
+    other.save(path)
+
+
+PREPARED, BEST, WEIGHTS = "data/prepared/train_images.npy", "models/best-model.keras", "models/model.weights.h5"
+LOSS = "sparse_categorical_crossentropy"
+HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "keyword"),
+    [
+        (train, lambda: remove(PREPARED), PREPARED),
+        (train, lambda: truncate(PREPARED), PREPARED),
+        (train, lambda: np.save(PREPARED, np.zeros(3)), PREPARED),
+        (train, lambda: np.save("data/prepared/train_labels.npy", np.full(480, 10, np.uint8)), "data/prepared/train_"),
+        (train, lambda: write_params(Path(), **SMALL, optimizer="sgd", learning_rate=1e30), "learning_rate"),
+        (evaluate, lambda: remove(BEST), BEST),
+        (evaluate, lambda: (remove(BEST), Path(BEST).mkdir()), BEST),
+        (evaluate, lambda: write(BEST, ""), BEST),
+        (evaluate, lambda: truncate(BEST), BEST),
+        (evaluate, lambda: save_model(BEST, 8, "softmax", LOSS), BEST),
+        (evaluate, lambda: save_model(BEST, 28, None, LOSS), BEST),  # its outputs are not probabilities
+        (evaluate, lambda: save_model(BEST, 28, "softmax", None), BEST),  # it cannot be evaluated
+        (evaluate, lambda: scale_weights(BEST, np.nan), BEST),
+        (evaluate, lambda: change_dropout(BEST), BEST),
+        (evaluate, lambda: remove(WEIGHTS), WEIGHTS),
+        (evaluate, lambda: truncate(WEIGHTS), WEIGHTS),
+        (evaluate, lambda: scale_weights("models/model_whole.keras", -1), "model_whole.keras"),  # not of one training
+        (evaluate, lambda: edit("models/params.json", '"dropout": 0.3', '"dropout": 0.25'), "dropout"),
+        (evaluate, lambda: edit("data/prepared/params.json", '"sample"', '"images"'), "dataset"),
+        (evaluate, lambda: remove("models/params.json"), "models/params.json"),
+        (plot, lambda: remove("plots/history.csv"), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", ""), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0."), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0.9,x,1\n"), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", HISTORY + "1,1,1,1,1\n"), "metrics/train.json"),  # another training
+        (plot, lambda: write("plots/predictions.csv", "actual,predicted,confidence\nBag,Bag,0.9\n"), "predictions.csv"),
+        (plot, lambda: edit("plots/predictions.csv", ",Bag,", ",bags,"), "plots/predictions.csv"),
+        (plot, lambda: write("metrics/train.json", "{}"), "metrics/train.json"),
+        (plot, lambda: edit("metrics/data.json", '"test": 600', '"test": 9'), "metrics/data.json"),
+        (plot, lambda: write("metrics/evaluation.json", json.dumps({"test": {}})), "metrics/evaluation.json"),
+    ],
+)
+def test_a_wrong_file(complete: Path, capsys, stage, change: Callable[[], object], keyword: str):
     shutil.rmtree(STORE)
-    if "later" in what:  # no learning rate does it at the same epoch on every machine
-        real = epochs.epoch_runner
-
-        def diverging(*arguments: object) -> Callable:
-            run_epoch = real(*arguments)
-            return lambda epoch: run_epoch(epoch) | ({"val_loss": float("nan")} if epoch == 1 else {})
-
-        monkeypatch.setattr(epochs, "epoch_runner", diverging)
-    assert_refused(what, complete, train.main, capsys)
-    for output in ("models", "metrics", "plots"):
-        shutil.rmtree(complete / output)
-    with pytest.raises(SystemExit):
-        run(train.main)
-    left = [path.name for path in (complete / "models").iterdir()]
-    assert left == [STORE.name]  # where DVC has deleted the old one, none is left
+    change()
+    assert_refused(stage.main, 2, keyword, capsys)
 
 
-def test_every_case_is_tried_here_or_by_the_machine():
-    tried = [*PARAMS, *DATA, *IMAGE_FOLDERS, *UNSEEN, *MODELS, *PREPARED, *TABLES, *TRAINING]
-    assert len(set(tried)) == len(tried)
-    assert set(tried) <= documented().keys()
-    by_the_machine = documented().keys() - set(tried)
-    assert by_the_machine <= texts_in([ROOT / "tests/pipeline/test_machine.py"])  # importing it would start a process
+@pytest.mark.trains
+def test_a_loss_that_becomes_nan_in_a_later_epoch(workspace: Path, capsys, monkeypatch):
+    run_stages(workspace, prepare)
+    real = epochs.epoch_runner
+
+    def diverging(*arguments: object) -> Callable:
+        run_epoch = real(*arguments)
+        return lambda epoch: run_epoch(epoch) | ({"val_loss": float("nan")} if epoch == 1 else {})
+
+    monkeypatch.setattr(epochs, "epoch_runner", diverging)
+    assert_refused(train.main, 2, "epoch 2", capsys)

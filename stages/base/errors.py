@@ -1,6 +1,4 @@
-"""Errors that are for the person at the keyboard: `process.run` prints them as one line."""
-
-BACK = "to return to the committed parameters and results: make back"
+"""Errors for the person at the keyboard: `process.run` prints them as one line."""
 
 
 class ProjectError(Exception):
@@ -16,12 +14,16 @@ class UserError(ProjectError):
 
 
 class DataUnreachable(ProjectError):  # noqa: N818  (a state of the world, not a mistake)
-    """The data is neither on this machine nor to be had from the network."""
+    """The data is not on this machine and cannot be downloaded."""
 
     exit_code = 3
 
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}. {advice}")
+        self.reason = reason
+
 
 def one_line(error: object) -> str:
-    """A message without line breaks, cut where it grows beyond what anyone reads."""
+    """Return a message without line breaks, cut after 200 characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:200]} ..."

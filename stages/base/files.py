@@ -15,7 +15,7 @@ from stages.base.yaml_files import faults
 
 
 class Written(BaseModel):
-    """What a stage writes into a JSON file, and others read there: `model_dump` has the order of the fields."""
+    """The values of a JSON file that a stage writes; `model_dump` has the order of the fields."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -23,21 +23,35 @@ class Written(BaseModel):
 Schema = TypeVar("Schema", bound=Written)
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and in the folders below it, sorted, without hidden names such as .DS_Store.
+
+    Raises:
+        UserError: a folder is a symbolic link. DVC does not see what changes behind one.
+        OSError: a folder cannot be read.
+    """
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (path := Path(parent, name)).is_symlink():
+                raise UserError(f"{path}: a link to a folder, which DVC does not follow; move the folder itself there")
+        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+
+
 def save_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON; a NaN or infinity is refused with ValueError, since no JSON reader need take it."""
-    path.write_text(as_json(values), encoding="utf-8")
-
-
-def as_json(values: dict[str, Any]) -> str:
-    """What `save_json` writes."""
-    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+    """Write JSON; raise ValueError for a NaN or infinity, which JSON does not have."""
+    path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read what `save_json` wrote, with these keys at least.
+    """Read what `save_json` wrote, and check that it has these keys.
 
     Raises:
-        UserError: the file is absent or holds something else.
+        UserError: the file is missing or not valid.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -51,10 +65,10 @@ def load_json(path: Path, *keys: str) -> dict[str, Any]:
 
 
 def load(path: Path, schema: type[Schema]) -> Schema:
-    """Read what `save_json` wrote of such values.
+    """Read what `save_json` wrote, and check it against a schema.
 
     Raises:
-        UserError: the file is absent or holds something else.
+        UserError: the file is missing or not valid.
     """
     values = load_json(path)
     try:
@@ -64,7 +78,7 @@ def load(path: Path, schema: type[Schema]) -> Schema:
 
 
 def leaves(values: Any, above: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """The values in nested mappings and lists, by names as in `dvc exp show`: test.macro_f1."""
+    """Yield the values in nested mappings and lists under names as in `dvc exp show`: test.macro_f1."""
     if not isinstance(values, dict | list | tuple):
         yield above, values
         return
@@ -73,7 +87,7 @@ def leaves(values: Any, above: str = "") -> Iterator[tuple[str, Any]]:  # noqa: 
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table with a header; floats with all their digits."""
+    """Write a table with a header; floats keep all their digits."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -81,10 +95,10 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def load_csv(path: Path, columns: dict[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
-    """Read these columns of a table, each with its type, as one mapping a row.
+    """Read these columns of a table, each with its type, as one mapping per row.
 
     Raises:
-        UserError: the file is absent, or not a table with such columns and at least one row.
+        UserError: the file is missing, lacks a column, has a value of another type, or has no rows.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -97,7 +111,7 @@ def load_csv(path: Path, columns: dict[str, Callable[[str], Any]]) -> list[dict[
 
 
 def unusable(path: Path, why: object) -> UserError:
-    """The error for a file that a stage makes and that is missing or no longer what the stage made."""
+    """Return the error for a stage's output that is missing or damaged."""
     if isinstance(why, OSError) and why.strerror:
         why = why.strerror
     reason = "not there" if why == os.strerror(errno.ENOENT) else f"cannot be used: {one_line(why)}"

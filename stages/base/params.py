@@ -1,4 +1,4 @@
-"""params.yaml, read and checked."""
+"""The parameters in params.yaml, their types and ranges, and what they must be together."""
 
 import math
 from collections.abc import Iterable
@@ -16,14 +16,13 @@ Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy"]
 METRICS: tuple[str, ...] = get_args(Monitor)  # of an epoch, in the order of plots/history.csv
 Logs = dict[str, float]  # METRICS of one epoch
 
-# How many images a data set has for training and validation, where that is known beforehand: so that `check` can refuse
-# what will not fit together without loading any. A test holds it against the data.
-IMAGES = {"fashion_mnist": 60_000, "digits": 1_437}
+# The numbers of images for training and validation, so that a wrong value is refused before any image is loaded.
+IMAGES = {"fashion_mnist": 60_000, "sample": 6_000}
 
-LEAST_SIZE = {"cnn": 4}  # of an image, in pixels: each pooling leaves half
+LEAST_SIZE = {"cnn": 4}  # pixels in width and height: each pooling leaves half
 
-# What dataset: images alone looks at, and what it is where nobody has set it. With another data set it must be that, or
-# a run on Fashion-MNIST would pass for one on the pictures in image_dir.
+# The parameters of dataset images alone, with their committed values. They must not differ with another data set, or a
+# run on Fashion-MNIST would pass for one on the pictures in image_dir.
 OF_A_FOLDER = {
     "image_dir": "data/examples",
     "image_size": 28,
@@ -34,28 +33,33 @@ OF_A_FOLDER = {
 
 
 def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
-    # pydantic takes True for 1; `dropout: false` would silently mean 0.0. Numeric strings stay welcome:
-    # `dvc exp run -S learning_rate=0.00001` writes 1e-05, which PyYAML reads as a string.
+    # Pydantic takes `dropout: false` for 0. It may read strings as numbers: `dvc exp run -S learning_rate=0.00001`
+    # writes 1e-05, which PyYAML reads as a string.
     if isinstance(value, bool):
         raise PydanticCustomError("boolean", "Input should be a number")
     return value
 
 
+def _quoted(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, int | float):  # as `dvc exp run -S image_dir=2024` writes it
+        raise PydanticCustomError("unquoted", "must be text; in quotes: -S \"image_dir='{name}'\"", {"name": value})
+    return value
+
+
 def _empty(value: Any) -> Any:  # noqa: ANN401
-    # What `dvc exp run -S patience=` writes.
-    return None if value == "" else value
+    return None if value == "" else value  # as `dvc exp run -S patience=` writes it
 
 
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
 Number = Annotated[float, BeforeValidator(_refuse_boolean)]
-Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # what NumPy, scikit-learn and Keras all take
+Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # the range of NumPy, scikit-learn and Keras
 
 
 class DataParams(Checked):
-    """The knobs that decide which images there are."""
+    """The parameters that select and split the images."""
 
-    dataset: Literal["fashion_mnist", "digits", "images"]
-    image_dir: Annotated[str, Field(min_length=1)]
+    dataset: Literal["fashion_mnist", "sample", "images"]
+    image_dir: Annotated[str, Field(min_length=1), BeforeValidator(_quoted)]
     image_size: Annotated[Integer, Field(ge=1, le=512)]
     color_mode: Literal["grayscale", "rgb"]
     test_size: Annotated[Number, Field(gt=0, lt=1)]
@@ -65,17 +69,17 @@ class DataParams(Checked):
     limit: Annotated[Annotated[Integer, Field(ge=2)] | None, BeforeValidator(_empty)]
 
     def used(self) -> dict[str, Any]:
-        """The parameters and their values, but for those that this data set does not look at."""
+        """Return the parameters and their values, without those that this data set does not use."""
         values = self.model_dump()
         return {name: value for name, value in values.items() if self.dataset == "images" or name not in OF_A_FOLDER}
 
     def of_images(self) -> dict[str, Any]:
-        """Those of them that decide which images there are."""
+        """Return the used parameters that select and split the images."""
         return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
 
 
 class TrainingParams(Checked):
-    """The knobs of the model, of its training, and of when that ends and what is kept."""
+    """The parameters of the model, of its training, of early stopping and of the checkpoint."""
 
     network: Literal["dense", "cnn"]
     hidden_units: Annotated[Integer, Field(ge=1, le=10_000)]
@@ -106,34 +110,33 @@ class TrainingParams(Checked):
 
 
 class Params(TrainingParams, DataParams):
-    """The knobs of the pipeline; params.yaml says what each one does."""
+    """All parameters of the pipeline; params.yaml explains each one."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        odd = [name for name, usual in OF_A_FOLDER.items() if getattr(self, name) != usual]
-        if odd and self.dataset != "images":
-            back, got = ([written(of[name]) for name in odd] for of in (OF_A_FOLDER, dict(self)))
+        changed = [name for name, committed in OF_A_FOLDER.items() if getattr(self, name) != committed]
+        if changed and self.dataset != "images":
+            expected = ", ".join(written(OF_A_FOLDER[name]) for name in changed)
+            received = ", ".join(written(getattr(self, name)) for name in changed)
             raise ValueError(
-                f"{', '.join(odd)}: only dataset images looks there, and dataset is {self.dataset}; set that too "
-                f"(dataset=images), or this back to {', '.join(back)}, got {', '.join(got)}"
+                f"{', '.join(changed)}: only dataset images looks there, and dataset is {self.dataset}; set that too "
+                f"(dataset=images), or this back to {expected}, got {received}"
             )
         if self.dataset == "images" and self.image_size < (least := LEAST_SIZE.get(self.network, 1)):
             raise ValueError(f"image_size: must be at least {least} for network {self.network}, got {self.image_size}")
-        if known := IMAGES.get(self.dataset):
-            self.training_images(known)
+        if self.dataset in IMAGES:
+            self.check_split(IMAGES[self.dataset])
         return self
 
-    def training_images(self, images: int) -> int:
-        """How many are left for training of so many for training and validation.
+    def check_split(self, images: int) -> None:
+        """Check that a split of this many images leaves one for training.
 
         Raises:
-            ValueError: none.
+            ValueError: val_size leaves none.
         """
-        images = min(self.limit or math.inf, images)
-        training = images - math.ceil(self.val_size * images)  # scikit-learn's rounding
-        if not training:
+        images = min(self.limit or images, images)
+        if math.ceil(self.val_size * images) == images:  # scikit-learn's rounding
             raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
-        return training
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
@@ -146,13 +149,14 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
 
 
 def in_words(params: Params, names: Iterable[str]) -> str:
-    """The values of these parameters: "dropout 0.3, patience none"."""
+    """Return the values of these parameters: "dropout 0.3, patience none"."""
     return ", ".join(f"{name} {written(getattr(params, name))}" for name in names) or "all as committed"
 
 
 def written(value: object, none: str = "none") -> str:
-    """A parameter's value: 0 and not 0.0, true and not True, and `none` for an empty one."""
+    """Return a parameter's value as text: 0 for 0.0, true for True, and `none` for an empty one."""
     if value is None:
         return none
-    short = f"{value:g}" if isinstance(value, float) else ""
-    return short if short and float(short) == value else str(value).lower()
+    if isinstance(value, float) and float(short := f"{value:g}") == value:
+        return short
+    return value if isinstance(value, str) else str(value).lower()

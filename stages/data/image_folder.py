@@ -1,193 +1,159 @@
-"""A folder of picture files, with a folder for each class: what there is, and of which class. Nothing is opened.
+"""A folder of pictures, with a folder for each class: its files, their classes, and the split for test."""
 
-DVC takes a folder for unchanged if what it hashes of it is: so whatever is read here is in that, or refused.
-"""
-
-import os
-from collections.abc import Iterator
+import logging
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.base.errors import UserError
-from stages.base.params import OF_A_FOLDER
+import numpy as np
 
-PARTS = ["test", "train"]
+from stages.base.errors import UserError
+from stages.base.files import files_below
+from stages.base.imports import without
+from stages.base.params import OF_A_FOLDER, DataParams
+from stages.data.images import PREPARED, Dataset, Images, classes_without
+from stages.data.pictures import read_pictures
+
+with without("pandas"):
+    from sklearn.model_selection import train_test_split
+
+logger = logging.getLogger(__name__)
+
+PARTS = {"train", "test"}
 MOST_CLASSES = 256  # labels are uint8
 
-# What DVC does not hash, and what it stops at or waits for.
-LINK = (
-    "a link to a folder, and DVC does not see what changes behind it; "
-    "move the folder itself there, or name the real one as image_dir"
-)
-PASSED_OVER = (
-    "DVC passes over it, for a line of a .dvcignore or a .dvc in a folder above it; take that away, or the file"
-)
-NO_PERMISSION = "no permission to read it, which DVC needs too; grant it (chmod u+rX), or take it away"
-NO_FILE = "neither a file nor a folder, or a link to nothing, which DVC cannot hash; take it away"
-IGNORE_FILE = "DVC takes no folder with such a file in it; move its lines to the .dvcignore of the project"
-NO_UTF8 = "a name that is not UTF-8, which DVC needs; give it another"
+
+class Pictures(NamedTuple):
+    """Picture files and their classes."""
+
+    files: list[Path]
+    labels: np.ndarray  # uint8 [n], positions among the classes
 
 
-class Listing(NamedTuple):
-    """The picture files of one part."""
-
-    files: list[Path]  # by their names within a class, and only then by class: the first few are of several classes
-    labels: list[int]  # of each, its position among the classes
-
-
-class ImageFolder(NamedTuple):
-    """What a folder holds."""
-
-    classes: list[str]  # the names of the folders, sorted
-    parts: dict[str, Listing]  # "train" and "test"; where it has no such folders, all under ""
-    strays: list[Path]  # files outside of the classes' folders
-
-
-def files_below(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
-    """The files in a folder, however deep, sorted; but for names that begin with a dot (.DS_Store, .gitignore).
-
-    Links are followed, but not to a folder `above`. A folder that cannot be read stands for what is in it.
-    """
-    found, real = [], folder.resolve()
-    if real in above:
-        return found
-    try:
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if not entry.name.startswith("."):
-                    path = folder / entry.name
-                    found += files_below(path, (*above, real)) if entry.is_dir() else [path]
-    except OSError:
-        return [folder]
-    return found
-
-
-def check_folder(folder: Path) -> None:
-    """Hold that DVC hashes each file that `list_images` finds, and can; before it deletes the outputs of `prepare`.
+def image_folder(params: DataParams) -> Dataset:
+    """Read a folder of PNG, JPEG, BMP or WebP files: a folder for each class in it, or in train/ and test/ in it.
 
     Raises:
-        UserError: there is no such folder, or something in it that DVC passes over or cannot hash.
+        UserError: the folder has another form; a class has too few pictures; or files cannot be read, and
+            `skip_unreadable` is false. Each such file was named.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112  (for what it says of a name that is too long)
-        raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
-    by_name = os.path.normpath(folder)  # DVC goes up from a link to where it stands, the system to where it leads
-    if not (os.path.isdir(by_name) and os.path.samefile(folder, by_name)):  # noqa: PTH112, PTH121
-        raise UserError(f"params.yaml: image_dir: {folder} is {by_name} for DVC, another folder; name it without ..")
-    if faults := sorted(_faults(by_name)):
-        path, fault = faults[0]
-        more = sum(other == fault for _, other in faults[1:])
-        where = path if path.isprintable() else repr(path)
-        raise UserError(f"{where}{f' (and {more} more)' if more else ''}: {fault}")
-
-
-def check_test_size(folder: Path, test_size: float) -> None:
-    """Hold that nobody asks for a share of test images where the folder has its own.
-
-    Raises:
-        UserError: somebody does.
-    """
-    usual = OF_A_FOLDER["test_size"]
-    if test_size != usual and folder.is_dir() and _folders(folder) == PARTS:
+    folder = Path(params.image_dir)
+    classes, parts, strays = list_images(folder)
+    if "" in parts:
+        parts = _split_off_test(folder, classes, parts[""], params)
+    elif params.test_size != (committed := OF_A_FOLDER["test_size"]):
         raise UserError(
-            f"params.yaml: test_size: {folder} has train/ and test/, so no share is split off; set it back to {usual}, "
-            f"got {test_size}"
+            f"params.yaml: test_size: {folder} has train/ and test/, so no share is split off; set it back to "
+            f"{committed}, got {params.test_size}"
         )
+    shape = (params.image_size, params.image_size) + ((3,) if params.color_mode == "rgb" else ())
+    unreadable = [f"{path}: not in the folder of a class" for path in strays]
+    data, files = {}, {}
+    for name, part in parts.items():
+        images, faults = read_pictures(part.files, shape, scratch=PREPARED)
+        unreadable += [f"{part.files[number]}: {fault}" for number, fault in faults.items()]
+        data[name] = Images(images, np.delete(part.labels, list(faults)), np.array(classes))
+        files[name] = [path for number, path in enumerate(part.files) if number not in faults]
+    for line in unreadable:
+        logger.warning("%s", line)
+    if unreadable and not params.skip_unreadable:
+        raise UserError(
+            f"{folder}: files that are not pictures of a class: {len(unreadable)}, named above; remove them, or leave "
+            "them out with skip_unreadable: true"
+        )
+    for name, part in data.items():
+        if missing := classes_without(part.labels, part.classes):
+            raise UserError(f"{folder}: class {missing[0]} has no readable picture for {name}")
+    return Dataset(data["train"], data["test"], files["train"], files["test"], len(unreadable))
 
 
-def _faults(folder: str) -> Iterator[tuple[str, str]]:
-    """A path in the folder, and what is wrong with it."""
-    hashed = _hashed_by_dvc(folder)
-    yield from ((path, fault) for path in hashed if (fault := _unhashable(path)))
-    inside = [folder]
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside += (f"{where}/{name}" for name in folders)
-        seen = (f"{where}/{name}" for name in files if not name.startswith("."))
-        yield from ((path, PASSED_OVER) for path in seen if path not in hashed)
-    for path in inside:
-        if path != folder and os.path.islink(path):  # noqa: PTH114
-            yield path, LINK
-        elif not os.access(path, os.R_OK | os.X_OK):
-            yield path, NO_PERMISSION
+def list_images(folder: Path) -> tuple[list[str], dict[str, Pictures], list[Path]]:
+    """List the files in a folder of pictures, without opening any.
 
-
-def _hashed_by_dvc(folder: str) -> set[str]:
-    """The files that DVC hashes of a folder, hidden ones too; none behind a link to a folder in it."""
-    from dvc.fs import localfs  # a quarter of a second, for pictures alone
-    from dvc.ignore import DvcIgnoreFilter
-
-    ignore = DvcIgnoreFilter(localfs, str(Path.cwd()))
-    ignore.is_ignored_dir(folder)  # from the root down, as `dvc repro` comes: `find` alone overlooks a .dvc on the way
-    return set(ignore.find(localfs, folder))
-
-
-def _unhashable(path: str) -> str | None:
-    """Why DVC would stop at a file, or wait for it."""
-    if not os.path.isfile(path):  # noqa: PTH113
-        return NO_FILE
-    if not os.access(path, os.R_OK):  # DVC may know the hash from before, and see no change
-        return NO_PERMISSION
-    if path.endswith("/.dvcignore"):
-        return IGNORE_FILE
-    return None if path.encode(errors="ignore").decode() == path else NO_UTF8
-
-
-def list_images(folder: Path) -> ImageFolder:
-    """Look through a folder.
+    Returns:
+        The classes, sorted; the pictures, under "train" and "test", or under "" in a folder without these two; and the
+        files that are not in the folder of a class.
 
     Raises:
-        UserError: there are no two classes, more than 256, one without a file, or others in test than in train; or see
-            `check_folder`.
+        UserError: the folder does not have 2 to 256 classes; train/ or test/ is missing; or their classes differ.
     """
-    check_folder(folder)
-    inside = _folders(folder)
-    parts = [name for name in PARTS if name in inside]
-    if not parts:
-        classes, strays = _classes(folder)
-        return ImageFolder(classes, {"": _listing(folder, classes)}, strays)
-    if len(parts) == 1:
-        raise UserError(f"{folder}: train and test are the names of its two parts, and only {parts[0]} is there")
-    if inside != PARTS:
-        raise UserError(f"{folder}: beside train and test there must be no other folder, got {_some(inside)}")
-    (classes, strays), (tested, test_strays) = (_classes(folder / part) for part in ("train", "test"))
-    if classes != tested:
-        odd = sorted(set(classes) ^ set(tested))
-        raise UserError(f"{folder}: train and test must hold the same classes, not so with {_some(odd)}")
-    listings = {part: _listing(folder / part, classes) for part in ("train", "test")}
-    return ImageFolder(classes, listings, [*_files(folder), *strays, *test_strays])
+    if not folder.is_dir():
+        raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
+    by_class, strays = _files_by_class(folder)
+    by_part = {"": by_class}
+    if PARTS & by_class.keys():
+        if by_class.keys() != PARTS:
+            raise UserError(f"{folder}: expected the folders train and test and no others, got {_some(by_class)}")
+        by_part = {}
+        for part in ("train", "test"):
+            by_part[part], more = _files_by_class(folder / part)
+            strays += more
+        if different := by_part["train"].keys() ^ by_part["test"].keys():
+            raise UserError(f"{folder}: train and test must have the same classes, but differ in {_some(different)}")
+        by_class = by_part["train"]
+    classes = sorted(by_class)
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise UserError(
+            f"{folder}: must have 2 to {MOST_CLASSES} folders of pictures, one per class, got {len(classes)}"
+        )
+    return classes, {part: _in_order(folder / part, each) for part, each in by_part.items()}, strays
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def _files_by_class(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
+    """Return the files in each folder of a class, by the class's name in Unicode NFC, and the files outside of them.
+
+    Raises:
+        UserError: two folders have names that look the same, as macOS and Linux write Korean (NFD and NFC).
+    """
+    by_class, strays, names = defaultdict(list), [], {}
+    for path in files_below(folder):
+        name, *below = path.relative_to(folder).parts
+        if not below:
+            strays.append(path)
+            continue
+        composed = unicodedata.normalize("NFC", name)
+        if names.setdefault(composed, name) != name:
+            raise UserError(f"{folder}: {name!a} and {names[composed]!a} look the same; rename or merge them")
+        by_class[composed].append(path)
+    return by_class, strays
 
 
-def _folders(folder: Path) -> list[str]:
-    return [path.name for path in _visible(folder) if path.is_dir()]
+def _in_order(folder: Path, by_class: dict[str, list[Path]]) -> Pictures:
+    """Return the files in the order of their names within a class, and only then of the classes."""
+    depth = len(folder.parts) + 1
+    labels = {name: label for label, name in enumerate(sorted(by_class))}
+    labelled = sorted((path.parts[depth:], labels[name], path) for name, paths in by_class.items() for path in paths)
+    return Pictures([path for *_, path in labelled], np.array([label for _, label, _ in labelled], np.uint8))
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if not path.is_dir()]
-
-
-def _some(names: list[str]) -> str:
+def _some(names: Iterable[str]) -> str:
+    names = sorted(names)
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def _classes(folder: Path) -> tuple[list[str], list[Path]]:
-    classes = _folders(folder)
-    if not 2 <= len(classes) <= MOST_CLASSES:
-        raise UserError(f"{folder}: must hold 2 to {MOST_CLASSES} folders, one for each class, got {len(classes)}")
-    if odd := [name for name in classes if not name.isprintable()]:
-        raise UserError(f"{folder}: a class must have a printable name, got {odd[0]!r}")
-    return classes, _files(folder)
+def _split_off_test(folder: Path, classes: list[str], pictures: Pictures, params: DataParams) -> dict[str, Pictures]:
+    """Split off the share `test_size` of each class.
 
-
-def _listing(folder: Path, classes: list[str]) -> Listing:
-    found = []
-    for label, name in enumerate(classes):
-        inside = files_below(folder / name)
-        if not inside:
-            raise UserError(f"{folder / name}: no picture")
-        found += [(path.relative_to(folder / name).as_posix(), label, path) for path in inside]
-    found.sort()
-    return Listing([path for _, _, path in found], [label for _, label, _ in found])
+    Raises:
+        UserError: a class has too few pictures to have one in both parts.
+    """
+    files, labels = pictures
+    try:
+        parts = train_test_split(
+            np.arange(len(files)), test_size=params.test_size, random_state=params.split_seed, stratify=labels
+        )
+    except ValueError:  # a class has only one picture, or a part would have fewer pictures than there are classes
+        parts = []
+    if not parts or any(len(np.unique(labels[rows])) < len(classes) for rows in parts):
+        counts = np.bincount(labels)
+        fewest = counts.argmin()
+        advice = "add pictures of it" if counts[fewest] < 2 else "sort the pictures into train/ and test/ yourself"
+        raise UserError(
+            f"{folder}: test_size: must leave a picture of each class for training and one for test, got "
+            f"{params.test_size} of {len(files)} pictures, {counts[fewest]} of them of class {classes[fewest]}; "
+            f"{advice}"
+        )
+    train, test = (Pictures([files[row] for row in rows], labels[rows]) for rows in parts)
+    return {"train": train, "test": test}

@@ -1,37 +1,52 @@
-"""Labelled images, the file that stages hand them over in, and what is odd about some."""
+"""Labelled images, and the .npy files that one stage writes and the next one reads."""
 
-import hashlib
-import io
-import math
-import mmap
-import struct
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.files import Written, load, unusable
+from stages.base.files import Written, load, save_json, unusable
+
+PREPARED = Path("data/prepared")
+AT_ONCE = 2**24  # bytes of images in memory while a file is written
 
 
 class Images(NamedTuple):
-    """Labelled images, and the names of the classes."""
+    """Labelled images and the names of the classes."""
 
-    images: "np.ndarray | Rows"  # uint8 [n, height, width], in colour [n, height, width, 3]; raw pixels, 0..255
+    images: np.ndarray  # uint8 [n, height, width], in colour [n, height, width, 3]; raw pixels, 0 to 255
     labels: np.ndarray  # uint8 [n], positions in `classes`
     classes: np.ndarray  # str [number of classes]
+
+
+class Dataset(NamedTuple):
+    """The images for training (and validation) and those for test."""
+
+    train: Images
+    test: Images
+    train_files: Sequence[Path] = ()  # the file of each image, in a folder of pictures
+    test_files: Sequence[Path] = ()
+    left_out: int = 0  # files that are not a picture of a class
+
+
+class ClassNames(Written):
+    """The names of the classes: data/prepared/classes.json."""
+
+    classes: list[str]
 
 
 def check_images(data: Images) -> Images:
     """Return `data` if its arrays fit together.
 
     Raises:
-        ValueError: no images, not one label an image, or a label without a class.
+        ValueError: an array has another type or shape, there are no images, or a label has no class.
     """
     images, labels, classes = data
     if images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)) or images.dtype != np.uint8:
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width] or [..., 3]")
+    if labels.dtype != np.uint8:
+        raise ValueError(f"labels are {labels.dtype}, expected uint8")
     if labels.shape != images.shape[:1]:
         raise ValueError(f"{len(images)} images but labels {labels.shape}")
     if not images.size:
@@ -41,162 +56,74 @@ def check_images(data: Images) -> Images:
     return data
 
 
-def chosen(data: Images, rows: np.ndarray) -> Images:
-    """Some of the images, in the order of `rows`, int [k]; pixels are read when they are asked for."""
-    return Images(Rows(data.images, rows), data.labels[rows], data.classes)
+def save_images(
+    folder: Path, part: str, data: Images, rows: np.ndarray | None = None, begin: Callable[[Path], Path] = Path
+) -> None:
+    """Write the images and labels of a part, and the names of the classes.
 
-
-class Rows:
-    """Some rows of an array that memory may not hold: what is indexed is read, and no more."""
-
-    def __init__(self, array: "np.ndarray | Rows", rows: np.ndarray) -> None:
-        inside = isinstance(array, Rows)
-        self.array, self.rows = (array.array, array.rows[rows]) if inside else (array, rows)
-        self.dtype, self.ndim = self.array.dtype, self.array.ndim
-        self.shape = (len(self.rows), *self.array.shape[1:])
-        self.size = math.prod(self.shape)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: slice) -> np.ndarray:
-        return self.array[self.rows[key]]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (row for block in blocks(self) for row in block)
-
-
-AT_ONCE = 2**24  # bytes of an array that are in memory at a time
-
-
-def blocks(array: np.ndarray | Rows) -> Iterator[np.ndarray]:
-    """The rows of an array in their order, as many at a time as memory is sure to hold."""
-    step = max(1, AT_ONCE // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
-    return (array[start : start + step] for start in range(0, len(array), step))
-
-
-LARGE = 2**30  # bytes from which on a member is given room for more than 4 GB
-HEADER, ROOM = 30, 20  # bytes of a member's header, without its name, and of that room
-ALIGNMENT = 64  # bytes: where an array begins in the file, so that TensorFlow can use it in its place
-ALIGNING = 0xD935  # the extra field of a ZIP archive for that, Android's
-
-
-def save_images(path: Path, data: Images) -> None:
-    """Write an .npz archive: equal images give equal bytes with every Python.
-
-    Not by `np.savez`, of which zipfile writes other headers from one patch release to the next (Python 3.11.2 and
-    3.11.7). Uncompressed, since zlib's output differs between its versions, and so that `load_images` can map it.
+    Args:
+        folder: where the files will be.
+        part: "train", "val" or "test".
+        data: the images, which may be a map of a file larger than memory.
+        rows: int [k], the images to write, in their order; None: all.
+        begin: returns the path to write for the path of an output; see `outputs`.
     """
-    path.unlink(missing_ok=True)  # not written over: who has a map of it, the images to be saved perhaps, keeps that
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in data._asdict().items():
-            header = io.BytesIO()
-            fields = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
-            np.lib.format.write_array_header_1_0(header, fields)  # as long as a multiple of 64
-            info = zipfile.ZipInfo(f"{name}.npy")  # its own date: 1980-01-01
-            info.file_size = header.tell() + array.dtype.itemsize * array.size
-            large = info.file_size > LARGE
-            info.extra = _aligning(archive.fp.tell() + HEADER + len(info.filename) + (ROOM if large else 0))
-            with archive.open(info, "w", force_zip64=large) as file:
-                file.write(header.getvalue())
-                for block in blocks(array):
-                    file.write(np.ascontiguousarray(block).data.cast("B"))
+    rows = np.arange(len(data.labels)) if rows is None else rows
+    _save_rows(begin(folder / f"{part}_images.npy"), data.images, rows)
+    _save_rows(begin(folder / f"{part}_labels.npy"), data.labels, rows)
+    save_json(begin(folder / "classes.json"), ClassNames(classes=data.classes.tolist()).model_dump())
 
 
-def _aligning(offset: int) -> bytes:
-    """The extra field by which a member that would begin at an offset begins where it should."""
-    padding = -(offset + 6) % ALIGNMENT
-    return struct.pack("<HHH", ALIGNING, 2 + padding, ALIGNMENT) + bytes(padding)
+def _save_rows(path: Path, array: np.ndarray, rows: np.ndarray) -> None:
+    # Write the bytes of `numpy.save(path, array[rows])` block by block. On a full disk, a write to a memory map of the
+    # file (`open_memmap`) would end the process by a signal.
+    shape = (len(rows), *array.shape[1:])
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": shape}
+    step = max(1, AT_ONCE // array[:1].nbytes)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(rows), step):
+            file.write(np.ascontiguousarray(array[rows[start : start + step]]))
 
 
-def load_images(path: Path) -> Images:
-    """Read what `save_images` wrote: the arrays are private maps of the file, which may be larger than memory.
+def load_images(folder: Path, part: str) -> Images:
+    """Read what `save_images` wrote.
+
+    Returns:
+        Arrays that map their files, so they may be larger than memory. Changes stay in this process: TensorFlow uses
+        such an array in place and copies a read-only one.
 
     Raises:
-        UserError: the file is absent, not such an archive, or its arrays do not fit together.
+        UserError: a file is missing or damaged, or the arrays do not fit together.
     """
+    images, labels = (_map_array(folder / f"{part}_{name}.npy") for name in ("images", "labels"))
+    classes = np.array(load(folder / "classes.json", ClassNames).classes)
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # read-only ones TensorFlow would copy
-            return check_images(Images(*(_mapped(pages, archive, name) for name in Images._fields)))
-    except (OSError, EOFError, ValueError, KeyError, OverflowError, zipfile.BadZipFile) as error:
+        return check_images(Images(images, labels, classes))
+    except ValueError as error:
+        raise unusable(folder / f"{part}_images.npy", error) from error
+
+
+def _map_array(path: Path) -> np.ndarray:
+    # `numpy.load(path, mmap_mode="c")` reports any other file as a pickle.
+    try:
+        return np.asarray(np.lib.format.open_memmap(path, mode="c"))
+    except (OSError, ValueError) as error:
         raise unusable(path, error) from error
 
 
-def _mapped(pages: mmap.mmap, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    info = archive.getinfo(f"{name}.npy")
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name}: compressed, expected not to be")
-    with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"{name}: .npy format {version}, expected (1, 0)")
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        if fortran_order:
-            raise ValueError(f"{name}: in Fortran's order")
-        header = file.tell()
-        while file.read(AT_ONCE):  # for its checksum: a map has none
-            pass
-        size = math.prod(shape) * dtype.itemsize
-        if file.tell() != header + size:
-            raise ValueError(f"{name}: {file.tell() - header} bytes, expected {size}")
-    lengths = struct.unpack_from("<HH", pages, info.header_offset + 26)  # of the name and of the extra field
-    begin = info.header_offset + HEADER + sum(lengths) + header
-    return np.frombuffer(pages, dtype, math.prod(shape), begin).reshape(shape)
-
-
-def also_among(images: "np.ndarray | Rows", others: "np.ndarray | Rows") -> list[tuple[int, int]]:
-    """Those images that `others` hold too, pixel for pixel: the positions of each, and of the first like it.
-
-    Args:
-        images: uint8 [n, ...].
-        others: uint8 [k, ...].
-    """
-    first: dict[bytes, int] = {}
-    for number, image in enumerate(others):
-        first.setdefault(_digest(image), number)
-    found = ((number, first.get(_digest(image))) for number, image in enumerate(images))
-    return [(number, other) for number, other in found if other is not None]
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
-
-
-def classes_without(data: Images) -> list[str]:
-    """The classes of which there is no image."""
-    counts = np.bincount(data.labels, minlength=len(data.classes))  # [classes]
-    return data.classes[counts == 0].tolist()
+def classes_without(labels: np.ndarray, classes: np.ndarray) -> list[str]:
+    """Return the classes without a label."""
+    return classes[np.bincount(labels, minlength=len(classes)) == 0].tolist()
 
 
 class Counts(Written):
-    """How many images there are: metrics/data.json."""
+    """The numbers of images: metrics/data.json."""
 
     dataset: str
     classes: int
     train: int
     val: int
     test: int
-    test_in_training: int  # test images that are among those for training or validation too
-    left_out: int  # files that are no picture of a class
-
-
-class Counted(Counts):
-    """And what the test images themselves say."""
-
-    most_frequent: int  # test images of the class that has most of them
-    untested: list[str]  # the classes that have none
-
-
-def counted(path: Path, test: Images) -> Counted:
-    """What that file says, held against the test images.
-
-    Raises:
-        UserError: it is of other images.
-    """
-    counts = load(path, Counts)
-    if (counts.classes, counts.test) != (len(test.classes), len(test.labels)):
-        raise unusable(path, "its images are not those of data/prepared/test.npz")
-    return Counted(
-        **counts.model_dump(), most_frequent=int(np.bincount(test.labels).max()), untested=classes_without(test)
-    )
+    test_in_training: int  # test images that are also among those for training or validation
+    left_out: int  # files that are not a picture of a class

@@ -1,91 +1,65 @@
-"""Picture files (PNG, JPEG, BMP, WebP) turned into the pixels that a model takes."""
+"""Read picture files (PNG, JPEG, BMP, WebP) as the pixels that a model takes."""
 
 import math
 import os
-import stat
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from stages.base.errors import UserError, one_line
+from stages.base.errors import one_line
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
-MOST_PIXELS = 89_478_485  # Pillow's own bound, past which it only warns; it holds 4 bytes of each
-LARGE = 16_000_000  # pixels: of such pictures one at a time is in memory
-
-# Threads double the speed on photographs and cost some on the smallest files.
-THREADS = min(os.cpu_count() or 1, 4)
+THREADS = min(os.cpu_count() or 1, 4)  # twice as fast on photographs as one thread
 CHUNK = 256  # files that a thread reads in one go
 
-_alone = threading.Lock()
 
-
-class Unreadable(ValueError):  # noqa: N818  (a finding about a file)
-    """No picture can be had from a file; says why."""
+class Unreadable(ValueError):  # noqa: N818
+    """A file cannot be read as a picture; the message is the reason."""
 
 
 def open_picture(path: Path, side: int) -> Image.Image:
-    """The first picture in a file: upright, on white where it is transparent, in mode L or RGB.
+    """Decode the first picture in a file: upright, on white where it is transparent, in mode L or RGB.
 
     Args:
         path: the file.
-        side: how many pixels wide and high it will be at most. A larger JPEG is decoded at a fraction of its size, no
-            less than twice that, which is several times as fast.
+        side: the width and height needed, in pixels. A larger JPEG is decoded at a fraction of its size, at least
+            twice this one, which is several times as fast.
 
     Raises:
-        Unreadable: it is no such file, damaged, or too large.
+        Unreadable: the file is missing, damaged or too large, or has another format.
     """
-    Image.MAX_IMAGE_PIXELS = None  # ours is a bound, and in one line
     try:
-        kind = path.stat()
-        if not stat.S_ISREG(kind.st_mode):  # a pipe would have no end
-            raise Unreadable("a folder that cannot be read" if stat.S_ISDIR(kind.st_mode) else "not a file")
-        if not kind.st_size:
-            raise Unreadable("empty")
         with Image.open(path, formats=FORMATS) as picture:
-            pixels = picture.width * picture.height
-            if pixels > MOST_PIXELS:
-                raise Unreadable(f"{picture.width} x {picture.height} pixels, at most {MOST_PIXELS:,} are read")
-            with _alone if pixels > LARGE else nullcontext():
-                return _decoded(picture, side)
-    except Unreadable:
-        raise
+            picture.draft(None, (2 * side, 2 * side))
+            picture.load()
+            with suppress(Exception):  # damaged EXIF data: the picture is not turned
+                ImageOps.exif_transpose(picture, in_place=True)
+            if picture.mode.startswith("I"):  # 16 bits per pixel; Pillow would clip them at 255
+                return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+            if picture.has_transparency_data:
+                white = Image.new("RGBA", picture.size, "white")
+                return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+            return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
     except UnidentifiedImageError:
         raise Unreadable("not a PNG, JPEG, BMP or WebP file") from None
-    except Exception as error:  # a damaged file raises whatever the decoder raises that meets it
+    except Exception as error:  # decoders raise all kinds of errors for damaged files
         reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
         raise Unreadable(reason or type(error).__name__) from error
 
 
-def _decoded(picture: Image.Image, side: int) -> Image.Image:
-    picture.draft(None, (2 * side, 2 * side))
-    picture.load()
-    with suppress(Exception):  # a picture whose EXIF data are damaged stays as it lies
-        ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
-        pixels = np.asarray(picture)
-        clear = pixels == picture.info.get("transparency", -1)
-        return Image.fromarray(np.where(clear, 255, pixels >> 8).astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-
-
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A picture stretched to a shape, as Keras's `image_dataset_from_directory` does it.
+    """Stretch a picture to a shape, as Keras's `image_dataset_from_directory` does.
 
     Args:
         path: the file.
-        shape: [height, width], or [height, width, 3] in colour. A picture of that size already stays as it is.
+        shape: [height, width], or [height, width, 3] in colour. A picture of that size is not resampled.
 
     Returns:
         uint8 of that shape.
@@ -108,49 +82,43 @@ def read_pictures(
 
     Args:
         paths: n files.
-        shape: of one image.
-        read: what makes of a file an array of such a shape, or raises `Unreadable`.
-        scratch: a folder for the images, which memory need not hold then.
+        shape: the shape of one image.
+        read: returns such an array for a file, or raises `Unreadable`.
+        scratch: a folder for a temporary file with the images, which may be larger than memory.
 
     Returns:
-        uint8 [n, *shape]; and why a file could not be read, by its position. Its pixels are then 0.
-
-    Raises:
-        UserError: so many images have no room.
+        uint8 [k, *shape], the images that can be read; and the reason for each other file, by its position.
     """
-    try:
-        images = _in_a_file((len(paths), *shape), scratch) if scratch else np.zeros((len(paths), *shape), np.uint8)
-    except (MemoryError, OverflowError, OSError) as error:
-        reason = one_line(getattr(error, "strerror", None) or error)
-        raise UserError(f"{len(paths):,} pictures have no room: {reason}; a smaller image_size?") from error
-    faults: dict[int, str] = {}
+    images = _in_a_file((len(paths), *shape), scratch) if scratch else np.empty((len(paths), *shape), np.uint8)
+    numbers, faults = range(len(paths)), {}
 
-    def read_some(numbers: range) -> int:
-        for number in numbers:
+    def read_some(some: range) -> int:
+        for number in some:
             try:
                 images[number] = read(paths[number], shape)
             except Unreadable as error:
                 faults[number] = str(error)
-        return len(numbers)
+        return len(some)
 
-    chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
-    pool = ThreadPoolExecutor(THREADS)
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),  # of damaged metadata, without the name of the file
-            tqdm(total=len(paths), desc="reading", unit=" files", leave=False, disable=None) as bar,
-        ):
-            for count in pool.map(read_some, chunks):
-                bar.update(count)
-    finally:
-        pool.shutdown(cancel_futures=True)  # or Ctrl-C would read them all first
-    return images, dict(sorted(faults.items()))
+    with (
+        warnings.catch_warnings(action="ignore"),  # about metadata, without the file's name
+        tqdm(total=len(paths), desc="reading", unit=" files", leave=False, disable=None) as bar,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        for count in pool.map(read_some, [numbers[start : start + CHUNK] for start in numbers[::CHUNK]]):
+            bar.update(count)
+    readable = np.delete(numbers, list(faults))
+    if faults:  # close the gaps, block by block
+        for start in range(0, len(readable), CHUNK):
+            block = images[readable[start : start + CHUNK]]
+            images[start : start + len(block)] = block
+    return images[: len(readable)], dict(sorted(faults.items()))
 
 
 def _in_a_file(shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """Zeros, uint8, in a file that goes with them."""
+    """Return a uint8 array in a temporary file, which disappears with it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # not on macOS. Where a disk is full, a map ends the process by a signal
+        if hasattr(os, "posix_fallocate"):  # not on macOS. Without it, a full disk would end the process by a signal
             os.posix_fallocate(file.fileno(), 0, math.prod(shape))
         return np.memmap(file, np.uint8, "r+", shape=shape)

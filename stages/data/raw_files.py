@@ -1,185 +1,163 @@
-"""Raw files, found on this machine or downloaded, and used only if their checksum is right."""
+"""The raw files of Fashion-MNIST and of its sample: four gzipped IDX files, used only with the right checksum."""
 
+import gzip
 import hashlib
-import logging
+import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
+import sys
+import zlib
 from pathlib import Path
-from typing import BinaryIO
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
+import numpy as np
+from pydantic import Field
 
 from stages.base.errors import DataUnreachable, UserError, one_line
 from stages.base.process import main_checkout
-from stages.base.yaml_files import read_yaml
-
-logger = logging.getLogger(__name__)
+from stages.base.yaml_files import Checked, read_yaml
+from stages.data.images import Dataset, Images, check_images
 
 REGISTRY = Path("data/fashion_mnist.yaml")
-TIMEOUT = 30  # seconds without an answer, or between two pieces of one
-ATTEMPTS_AGAIN = 1  # per mirror
-ABSENT = "not there"
+SAMPLE = Path("data/sample")
+UNSIGNED_BYTE = 0x08  # a type in the header of an IDX file
+TIMEOUT = 30  # seconds without any data from a mirror
+RETRIES = 1  # for each mirror
+ADVICE = (
+    "Copy the four files into data/raw/, name their folder in FASHION_MNIST_DIR, or use the embedded sample: "
+    "dvc exp run -S dataset=sample"
+)
 
-# Of a progress bar over bytes, gone once all is read. disable=None: where standard error is no terminal
-BAR = {"unit": "B", "unit_scale": True, "leave": False, "disable": None}
 
-
-class RawFile(BaseModel):
+class RawFile(Checked):
     """One file of a data set."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(pattern=r"^[\w.-]+$")  # in a folder, and behind a mirror's URL
+    name: str  # in a folder, and at the end of a mirror's URL
     checksum: str = Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")
 
 
-class RawFiles(BaseModel):
-    """The four files, by their role."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    train_images: RawFile
-    train_labels: RawFile
-    test_images: RawFile
-    test_labels: RawFile
-
-
-class Registry(BaseModel):
-    """The files of the data set, and where they can be had."""
-
-    model_config = ConfigDict(extra="forbid")
+class Registry(Checked):
+    """The files of the data set and of the sample, and where to download the first: data/fashion_mnist.yaml."""
 
     mirrors: list[str]  # base URLs, tried in turn
-    files: RawFiles
+    files: dict[str, RawFile]  # by role: train_images, train_labels, test_images, test_labels
+    sample: dict[str, RawFile]
     classes: list[str]
 
 
 def read_registry() -> Registry:
-    """The files of Fashion-MNIST; UserError if the registry file is no such list."""
+    """Read the registry; raise UserError if it is missing or damaged."""
     return read_yaml(REGISTRY, Registry)
 
 
 def raw_folders() -> list[Path]:
-    """The folders that may hold raw files, in the order in which they are searched.
-
-    A relative FASHION_MNIST_DIR counts from the main checkout too.
-
-    Raises:
-        UserError: FASHION_MNIST_DIR begins with the home of a user that is not there.
-    """
+    """Return the folders that may hold raw files, in the order in which they are searched."""
     root = main_checkout()
     if root == Path.cwd():
         root = Path()  # for shorter messages
-    folders = [root / "data/raw"]
-    if given := os.environ.get("FASHION_MNIST_DIR"):
+    folder = os.environ.get("FASHION_MNIST_DIR")  # if relative, then to the main checkout
+    return [root / "data/raw"] + ([root / Path(folder).expanduser()] if folder else [])
+
+
+def find(file: RawFile, folders: list[Path]) -> Path | None:
+    """Return the first file of this name in the folders, or None.
+
+    Raises:
+        UserError: that file has another checksum. It stays where it is, since somebody put it there.
+    """
+    algorithm, expected = file.checksum.split(":")
+    for path in (folder / file.name for folder in folders):
         try:
-            folders.append(root / Path(given).expanduser())
-        except RuntimeError:
-            raise UserError(f"FASHION_MNIST_DIR={given}: there is no such user") from None
-    return folders
-
-
-def _fault(path: Path, checksum: str) -> str | None:
-    """Why a file cannot be used, or None if it is right."""
-    algorithm, expected = checksum.split(":")
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, algorithm).hexdigest()
-    except FileNotFoundError:
-        return ABSENT
-    except OSError as error:
-        return error.strerror
-    return None if found == expected else f"its {algorithm} is {found}, expected {expected}"
-
-
-def _search(file: RawFile) -> tuple[Path | None, list[str]]:
-    """The file on this machine, or None; and the faults of the places searched before."""
-    faults = []
-    for folder in raw_folders():
-        path = folder / file.name
-        fault = _fault(path, file.checksum)
-        if fault is None:
-            return path, faults
-        faults.append(f"{path}: {fault}" if folder.is_dir() else f"{folder}: no such folder")
-    return None, faults
+            with path.open("rb") as opened:
+                received = hashlib.file_digest(opened, algorithm).hexdigest()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}; expected a file; move it away") from error
+        if received != expected:
+            raise UserError(f"{path}: another file than expected, its {algorithm} is {received}; move it away")
+        return path
+    return None
 
 
 def on_this_machine(registry: Registry) -> bool:
-    """Whether every file is here, so that no network is needed."""
-    return all(_search(file)[0] for _, file in registry.files)
+    """Return whether every file is on this machine, so that no network is needed."""
+    return all(find(file, raw_folders()) for file in registry.files.values())
 
 
 def fetch(registry: Registry) -> dict[str, Path]:
-    """Find each file, or download it into the first of `raw_folders()`; the paths by role.
+    """Find each file, or download it into the first of `raw_folders()`; return the paths by role.
 
     Raises:
-        DataUnreachable: one is nowhere with the right checksum.
-        UserError: there is no place to download it to.
+        DataUnreachable: a file is not on this machine and no mirror serves it.
+        UserError: a file of that name has another checksum.
     """
-    return {role: _fetch(file, registry.mirrors) for role, file in registry.files}
+    return {
+        role: find(file, raw_folders()) or _download(file, registry.mirrors) for role, file in registry.files.items()
+    }
 
 
-def _fetch(file: RawFile, mirrors: list[str]) -> Path:
-    path, faults = _search(file)
-    path = path or _download(file, mirrors, faults)
-    for fault in faults:
-        if not fault.endswith(ABSENT):
-            logger.warning("not used: %s", fault)
-    return path
+def _download(file: RawFile, mirrors: list[str]) -> Path:
+    import pooch  # takes a quarter of a second
 
-
-def _download(file: RawFile, mirrors: list[str], faults: list[str]) -> Path:
-    import pooch  # with requests, a quarter of a second: only where there is something to download
-    import requests
-
-    pooch.get_logger().setLevel(logging.WARNING)  # it announces each attempt; ours says what failed
-    folder = raw_folders()[0]
-    if (folder / file.name).is_dir():
-        raise UserError(f"{folder / file.name}: a folder stands where the file belongs; move it away")
-
-    def downloader(url: str, path: str, source: pooch.Pooch) -> None:
-        with DownloadBar(file.name) as bar:  # of this attempt
-            pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)(url, path, source)
-
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+    reasons = []
     for mirror in mirrors:
-        logger.info("%s: downloading from %s", file.name, mirror)
-        source = pooch.create(folder, mirror, registry={file.name: file.checksum}, retry_if_failed=ATTEMPTS_AGAIN)
+        source = pooch.create(raw_folders()[0], mirror, registry={file.name: file.checksum}, retry_if_failed=RETRIES)
         try:
             return Path(source.fetch(file.name, downloader=downloader))
-        except requests.HTTPError as error:
-            faults.append(f"{mirror}: HTTP {error.response.status_code}")
-        except requests.RequestException as error:
-            faults.append(f"{mirror}: {type(error).__name__}")
-        except OSError as error:
-            if error.errno:  # the machine's, a full disk
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None):  # of the machine, such as a full disk; requests sets no number
                 raise
-            faults.append(f"{mirror}: {one_line(error)}")  # certificates that are not where a variable says
-        except ValueError:
-            faults.append(f"{mirror}: serves a file with another checksum")
-    raise DataUnreachable(
-        f"{file.name}: not to be had ({'; '.join(faults)}). Put the four files into data/raw/, or name their folder "
-        "in FASHION_MNIST_DIR, or run the embedded data: dvc exp run -S dataset=digits"
-    )
+            reasons.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
+    raise DataUnreachable(f"Fashion-MNIST cannot be downloaded ({'; '.join(reasons)})", ADVICE)
 
 
-@contextmanager
-def open_with_bar(path: Path) -> Iterator[BinaryIO]:
-    """A file to read, with a bar that shows how much of it has been."""
-    with (
-        path.open("rb") as file,
-        tqdm.wrapattr(file, "read", total=path.stat().st_size, desc=f"reading {path.name}", **BAR) as counted,
-    ):
-        yield counted
+def _reason(error: OSError | ValueError) -> str:
+    if (response := getattr(error, "response", None)) is not None:
+        return f"HTTP {response.status_code}"
+    return "another file than expected" if isinstance(error, ValueError) else type(error).__name__
 
 
-class DownloadBar(tqdm):
-    """A bar for pooch, which sets the total once the server has said it."""
+def read_files(paths: dict[str, Path], classes: list[str]) -> Dataset:
+    """Read the four files.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(desc=name, **BAR)
+    Raises:
+        UserError: a file is not in the IDX format, or labels do not fit images.
+    """
 
-    def __bool__(self) -> bool:
-        """Pooch means: whether it is a bar. To tqdm it would be whether its total is more than nothing."""
-        return True
+    def read(part: str) -> Images:
+        images, labels = paths[f"{part}_images"], paths[f"{part}_labels"]
+        try:
+            return check_images(Images(read_idx(images, 3), read_idx(labels, 1), np.array(classes)))
+        except ValueError as error:
+            raise UserError(f"{images}, {labels.name}: {error}") from error
+
+    return Dataset(read("train"), read("test"))
+
+
+def read_idx(path: Path, ndim: int) -> np.ndarray:
+    """Read a gzipped IDX file of unsigned bytes: http://yann.lecun.com/exdb/mnist/ ("file formats").
+
+    The header is two zero bytes, the type, the number of dimensions, then each dimension as a big-endian 32-bit
+    integer. The values follow in C order.
+
+    Returns:
+        A read-only uint8 array with `ndim` dimensions.
+
+    Raises:
+        UserError: the file is not gzip or not IDX, or has another type, number of dimensions or length.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: not a readable gzip file: {one_line(error)}") from error
+    start = 4 + 4 * ndim
+    expected = bytes([0, 0, UNSIGNED_BYTE, ndim])
+    shape = struct.unpack(f">{ndim}I", raw[4:start]) if len(raw) >= start else ()
+    if raw[:4] != expected or len(raw) - start != math.prod(shape):
+        raise UserError(
+            f"{path}: not an IDX file of unsigned bytes in {ndim} dimensions: header {raw[:start].hex(' ')}, "
+            f"then {max(0, len(raw) - start)} values"
+        )
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)

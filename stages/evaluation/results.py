@@ -1,4 +1,4 @@
-"""What `evaluate` writes, metrics/evaluation.json and three tables: made of predictions, and read again by others."""
+"""The results of `evaluate`: metrics/evaluation.json and three tables, as `plot` reads them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,39 +7,32 @@ import numpy as np
 
 from stages.base.files import Written, load_csv, unusable
 from stages.data.images import Images
-from stages.evaluation.scores import (
-    ClassScores,
-    ReliabilityBin,
-    expected_calibration_error,
-    macro_f1,
-    per_class,
-    reliability,
-)
+from stages.evaluation.scores import ClassScores, ReliabilityBin
 
 
 class Measured(Written):
-    """Of some images, as Keras defines them."""
+    """Loss and accuracy on some images, as Keras defines them."""
 
     loss: float
     accuracy: float
 
 
 class MeasuredOnTest(Measured):
-    """And what else is measured of the test images."""
+    """What is measured on the test images."""
 
-    macro_f1: float
+    macro_f1: float  # mean F1 of the classes that have test images
     ece: float  # expected calibration error
 
 
 class Size(Written):
-    """How large a model is."""
+    """The size of a model."""
 
-    parameters: int  # weights and biases, and what layers keep beside them
-    operations: int  # with floating-point numbers, for one image
+    parameters: int  # also those that training does not change
+    operations: int  # floating-point operations per image
 
 
 class Evaluation(Written):
-    """metrics/evaluation.json: of the kept model, all with dropout off."""
+    """metrics/evaluation.json: the kept model, with dropout off."""
 
     training: Measured
     validation: Measured
@@ -60,84 +53,47 @@ class Prediction(NamedTuple):
     confidence: float  # the probability of the predicted class
 
 
-class Tables(NamedTuple):
-    """The tables of the test images."""
-
-    predictions: list[Prediction]
-    per_class: dict[str, ClassScores]  # of the classes that have test images
-    reliability: list[ReliabilityBin]
-
-
-def tables_of(probabilities: np.ndarray, test: Images) -> Tables:
-    """The tables.
+def predictions_of(probabilities: np.ndarray, test: Images) -> list[Prediction]:
+    """Return the table of predictions.
 
     Args:
-        probabilities: of the test images, float [n, classes].
-        test: the test images.
+        probabilities: float [n, classes].
+        test: the n test images.
     """
     names = test.classes.tolist()
     predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # [n]
-    return Tables(
-        [
-            Prediction(names[label], names[guess], sure)
-            for label, guess, sure in zip(test.labels, predicted, confidence, strict=True)
-        ],
-        {names[label]: score for label, score in per_class(test.labels, predicted).items()},
-        reliability(probabilities, test.labels),
-    )
-
-
-def evaluation_of(
-    size: Size,
-    measured: dict[str, Measured],
-    table: list[ReliabilityBin],
-    predicted: np.ndarray,
-    labels: np.ndarray,
-) -> Evaluation:
-    """All figures.
-
-    Args:
-        size: of the model.
-        measured: loss and accuracy of each part: "training", "validation" and "test".
-        table: the reliability of the test images.
-        predicted: the predicted class of each, int [n].
-        labels: the true one, int [n].
-    """
-    more = {"macro_f1": macro_f1(labels, predicted), "ece": expected_calibration_error(table)}
-    test = MeasuredOnTest(**measured["test"].model_dump(), **more)
-    return Evaluation.model_validate(measured | {"model": size, "test": test})
+    rows = zip(test.labels, predicted, confidence, strict=True)
+    return [Prediction(names[label], names[answer], share) for label, answer, share in rows]
 
 
 def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:
-    """What a table says of each test image: the predicted class, int [n], and its probability, float [n].
+    """Return the predicted class of each test image, int [n], and its probability, float [n].
 
     Raises:
-        UserError: it is of other images.
+        UserError: the file is missing or damaged, or its images are not the test images.
     """
     rows = [Prediction(**row) for row in load_csv(path, Prediction.__annotations__)]
-    if [row.actual for row in rows] != test.classes[test.labels].tolist():
-        raise unusable(path, "its images are not those of data/prepared/test.npz")
-    position = {name: number for number, name in enumerate(test.classes)}
-    try:
-        predicted = np.array([position[row.predicted] for row in rows])
-    except KeyError as error:
-        raise unusable(path, f"no class {error}") from error
-    return predicted, np.array([row.confidence for row in rows])
+    position = {name: number for number, name in enumerate(test.classes.tolist())}
+    same_images = [row.actual for row in rows] == test.classes[test.labels].tolist()
+    if not same_images or any(row.predicted not in position for row in rows):
+        raise unusable(path, "its images are not those in data/prepared/")
+    return np.array([position[row.predicted] for row in rows]), np.array([row.confidence for row in rows])
 
 
-def load_scores(path: Path, test: Images) -> dict[str, ClassScores]:
-    """The scores of each class that has test images.
+def load_scores(path: Path) -> dict[str, ClassScores]:
+    """Return the scores by the name of the class.
 
     Raises:
-        UserError: they are of other classes.
+        UserError: the file is missing or damaged.
     """
     rows = load_csv(path, {"class": str, **ClassScores.__annotations__})
-    scores = {row.pop("class"): ClassScores(**row) for row in rows}
-    if list(scores) != test.classes[np.unique(test.labels)].tolist():
-        raise unusable(path, "its classes are not those of data/prepared/test.npz")
-    return scores
+    return {row.pop("class"): ClassScores(**row) for row in rows}
 
 
 def load_reliability(path: Path) -> list[ReliabilityBin]:
-    """Accuracy by confidence."""
+    """Return accuracy by confidence.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     return [ReliabilityBin(**row) for row in load_csv(path, ReliabilityBin.__annotations__)]

@@ -1,4 +1,4 @@
-"""Saved models: loaded, measured, and held against each other."""
+"""Load saved models, measure them, and check that they agree with each other."""
 
 import warnings
 import zipfile
@@ -17,93 +17,86 @@ from stages.training.model import evaluation_batch
 
 
 def load_model(path: Path, data: Images) -> keras.Model:
-    """A saved and compiled model that takes such images and tells such classes apart.
+    """Load a compiled model that takes images of this shape and gives probabilities of these classes.
 
     Raises:
-        UserError: the file holds something else.
+        UserError: the file is missing or damaged, or has another model.
     """
     try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise ValueError("not a whole .keras archive")
-        with warnings.catch_warnings(action="ignore"):  # of an optimizer that was never trained: none is needed here
+        zipfile.ZipFile(path).close()  # Keras would call a damaged file missing
+        with warnings.catch_warnings(action="ignore"):  # an optimizer that was never trained has no state to load
             model = keras.models.load_model(path)
         shapes = (model.input_shape, model.output_shape)
-    except Exception as error:  # a damaged or foreign file raises whatever the part of Keras raises that meets it
+    except Exception as error:  # each part of Keras raises its own exceptions for a damaged file
         raise unusable(path, error) from error
     expected = ((None, *data.images.shape[1:]), (None, len(data.classes)))
     if shapes != expected:
         raise unusable(path, f"its input and output are {shapes}, the data asks for {expected}")
     probabilities = np.asarray(model(data.images[:1]))  # [1, classes]
-    if not np.isclose(probabilities.sum(), 1, atol=1e-3) or probabilities.min() < 0:  # so also for NaN
-        raise unusable(path, "its outputs are no probabilities")
+    if not np.isclose(probabilities.sum(), 1, atol=1e-3) or probabilities.min() < 0:  # also for NaN
+        raise unusable(path, "its outputs are not probabilities")
     if not model.compiled:
         raise unusable(path, "it was saved without a loss, so it cannot be evaluated")
     return model
 
 
-def check_described(path: Path, model: keras.Model, described: keras.Model, *, rate_falls: bool) -> None:
-    """Whether a saved model has the layers, the seeds and the optimizer of a compiled one that the parameters describe.
-
-    Args:
-        path: its file.
-        model: as it was saved.
-        described: before its first epoch.
-        rate_falls: whether training may have lowered the optimizer's learning rate.
-
-    Raises:
-        UserError: it has not.
-    """
-    if len(model.layers) != len(described.layers):
-        raise unusable(path, f"it has {len(model.layers)} layers, and the parameters say {len(described.layers)}")
-    saved, expected = (
-        dict(leaves(each.get_config() | {"compiled": each.get_compile_config()})) for each in (model, described)
-    )
-    for name in expected | saved:
-        if rate_falls and name == "compiled.optimizer.config.learning_rate":
-            continue
-        if saved.get(name) != expected.get(name):
-            raise unusable(path, f"its {name} is {saved.get(name)!r}, and the parameters say {expected.get(name)!r}")
-
-
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Load what `save_weights` wrote, in place.
+    """Load what `save_weights` wrote into a model.
 
     Raises:
-        UserError: the file holds something else, or the weights of another architecture.
+        UserError: the file is missing or damaged, or has the weights of another network.
     """
     try:
-        path.open("rb").close()  # for a plain reason where it cannot be opened
+        path.open("rb").close()  # for a plain error message
         with warnings.catch_warnings(action="ignore"):  # as above
             model.load_weights(path)
     except Exception as error:  # as above
         raise unusable(path, error) from error
 
 
-def measure(model: keras.Model, data: Images, out: np.ndarray | None = None) -> Measured:
-    """What `evaluate` gives, to the bit, and `predict` with it: in one pass and one graph.
+def check_network(path: Path, model: keras.Model, expected: keras.Model) -> None:
+    """Check that a saved model has the layers, with rates and seeds, of the model that the parameters describe.
+
+    Raises:
+        UserError: a layer or a setting is different.
+    """
+    saved, described = (dict(leaves(each.get_config())) for each in (model, expected))
+    for name in described | saved:
+        if saved.get(name) != described.get(name):
+            raise unusable(path, f"its {name} is {saved.get(name)!r}, and the parameters say {described.get(name)!r}")
+
+
+def measure(model: keras.Model, data: Images) -> Measured:
+    """Return the loss and accuracy of `measure_and_predict`."""
+    return measure_and_predict(model, data)[0]
+
+
+def measure_and_predict(model: keras.Model, data: Images) -> tuple[Measured, np.ndarray]:
+    """Return what Keras's `evaluate` and `predict` return, to the bit, in one pass.
 
     Args:
-        model: compiled; nothing of it but its weights may change afterwards, for its graph is kept.
+        model: compiled. Only its weights may change between two calls.
         data: the images.
-        out: gets the probabilities, float32 [n, classes].
+
+    Returns:
+        Loss and accuracy; the probabilities, float32 [n, classes].
     """
     step = _step(model)
-    loss, right, done = np.float32(0), np.float32(0), 0
+    loss, right, probabilities = np.float32(0), np.float32(0), []
     for images, labels in _batches(model, data.images, data.labels):
-        mean, correct, probabilities = step(images, labels)
-        loss += mean.numpy() * np.float32(len(labels))  # in the order and the type of Keras's sums
+        mean, correct, predicted = step(images, labels)
+        loss += mean.numpy() * np.float32(len(labels))  # in the order and type of Keras's sums
         right += correct.numpy()
-        if out is not None:
-            out[done : done + len(labels)] = probabilities.numpy()
-        done += len(labels)
-    return Measured(loss=float(loss / np.float32(done)), accuracy=float(right / np.float32(done)))
+        probabilities.append(predicted.numpy())
+    count = np.float32(len(data.labels))
+    return Measured(loss=float(loss / count), accuracy=float(right / count)), np.concatenate(probabilities)
 
 
 @lru_cache(maxsize=1)  # one model after the other is measured, each on several sets of images
 def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Of a batch, uint8 [k, ...] and uint8 [k]: Keras's loss, float32 []; how many it calls right, float32 []; and the
-    probabilities, float32 [k, classes].
+    """Return a function of a batch, uint8 [k, ...] and uint8 [k].
+
+    It returns Keras's loss, float32 []; the number of correct images, float32 []; probabilities, float32 [k, classes].
     """
     signature = [tf.TensorSpec(model.input_shape, tf.uint8), tf.TensorSpec((None,), tf.uint8)]
 
@@ -117,14 +110,19 @@ def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Ten
 
 
 def _batches(model: keras.Model, *arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Rows of arrays in their order, as many at a time as the model is measured on."""
+    """Yield the rows of arrays in batches of the model's size for evaluation."""
     size = evaluation_batch(model)
     for start in range(0, len(arrays[0]), size):
         yield tuple(array[start : start + size] for array in arrays)
 
 
+def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
+    return np.concatenate([model.predict_on_batch(batch) for (batch,) in _batches(model, images)])
+
+
 def size_of(model: keras.Model) -> Size:
-    """How large it is. The operations are TensorFlow's own count, in which a multiplication and an addition are two."""
+    """Return the size of a model. TensorFlow counts a multiplication and an addition as two operations."""
     call = tf.function(lambda images: model(images, training=False), jit_compile=False)
     graph = call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]), model.input_dtype)).graph
     profiler = tf.compat.v1.profiler
@@ -133,29 +131,26 @@ def size_of(model: keras.Model) -> Size:
     return Size(parameters=model.count_params(), operations=counted.total_float_ops)
 
 
-def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Probabilities, float32 [n, classes], of raw images, uint8 [n, height, width]."""
-    return np.concatenate([model.predict_on_batch(batch) for (batch,) in _batches(model, images)])
-
-
 def have_equal_weights(one: keras.Model, other: keras.Model) -> bool:
-    """Whether two models of the same layers say the same of every image."""
+    """Return whether two models of the same network have the same weights."""
     return all(np.array_equal(*pair) for pair in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> Measured:
-    """The notes' check: the loaded model and the loaded weights say the same, and argmax agrees with the accuracy.
+    """Run the check of the notes: the loaded model and the loaded weights predict the same classes.
 
-    Of equal weights, one is asked.
+    Args:
+        whole: the model of model_whole.keras.
+        rebuilt: the network of the parameters with the weights of model.weights.h5.
+        data: the validation images.
 
     Returns:
-        Loss and accuracy of these images, which both have.
+        Loss and accuracy of both models on these images.
 
     Raises:
-        UserError: they do not agree.
+        UserError: the models disagree.
     """
-    probabilities = np.empty((len(data.labels), len(data.classes)), np.float32)
-    measured = measure(whole, data, out=probabilities)
+    measured, probabilities = measure_and_predict(whole, data)
     from_whole = probabilities.argmax(axis=-1)  # [n]
     equal = have_equal_weights(whole, rebuilt)
     from_weights = from_whole if equal else predict(rebuilt, data.images).argmax(axis=-1)  # [n]
@@ -165,6 +160,6 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
             "they are not of one training; to make both: dvc repro --force train"
         )
     correct = int(np.sum(from_whole == data.labels))
-    if round(measured.accuracy * len(data.labels)) != correct:  # float32: compare as a count of images
+    if round(measured.accuracy * len(data.labels)) != correct:  # compared as counts, because accuracy is a float32
         raise RuntimeError(f"argmax is right on {correct} of {len(data.labels)} images, Keras says {measured.accuracy}")
     return measured

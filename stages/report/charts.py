@@ -1,4 +1,4 @@
-"""Charts of one run: curves, confusion matrix, reliability diagram. Each title states what was found."""
+"""Draw the charts of a run: curves, confusion matrix, reliability diagram. Each title states a finding."""
 
 from collections.abc import Sequence
 
@@ -8,31 +8,27 @@ from matplotlib.patches import Rectangle
 
 from stages.evaluation.scores import (
     ReliabilityBin,
+    confidence_and_right,
+    difference_by_chance,
     expected_calibration_error,
-    gap_by_chance,
-    in_percent,
-    sure_and_right,
 )
 from stages.report.style import KEPT, LOWERED, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
 from stages.training.result import RATE, TrainingResult
 
-LINE = 85  # letters of a title
-ROOM = 18  # classes in a confusion matrix of a README's width: more make it larger
-FEW = 30  # images in a bin, whose interval is so wide that it should not draw the eye
-PALE = "#BBBBBB"
+MOST_CLASSES = 18  # in a confusion matrix of the usual width; with more it grows
 
 
 def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
-    """Loss and accuracy of training and validation over the epochs; marked: the kept epoch, the stop, a lower rate.
+    """Draw loss and accuracy over the epochs; lines mark the kept epoch, the stop and a lower learning rate.
 
     Args:
-        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, float [epochs] each; `learning_rate`, where it fell.
-        train: which epoch is kept, and where training stopped.
+        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can fall; float [epochs].
+        train: the kept epoch and the stop.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
     epochs = range(1, len(history["loss"]) + 1)
     rates = history.get(RATE, np.zeros(1))
-    falls = np.flatnonzero(np.diff(rates) < 0) + 1.5  # between the last epoch of one rate and the first of the next
+    falls = np.flatnonzero(np.diff(rates) < 0) + 1.5  # between the last epoch of a rate and the first of the next
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     figure.suptitle(
         f"Epoch {best_epoch} is kept: validation loss {history['val_loss'][best_epoch - 1]:.3f}, "
@@ -56,31 +52,27 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
-    """How often images of each class were taken for each class; the two most frequent mistakes named and framed.
-
-    Of mistakes that are equally frequent, none is named before the others.
+    """Draw the confusion matrix; the title names the two most frequent mistakes, and frames mark them.
 
     Args:
         labels: the true class of each image, int [n].
         predicted: the predicted class of each image, int [n].
-        classes: the names, in the order in which they are shown.
+        classes: the names.
     """
     counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]
     np.add.at(counts, (labels, predicted), 1)
     share = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
 
     wrong = counts * (1 - np.eye(len(classes), dtype=int))
-    most = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:3]]
-    most = [cell for cell in most if wrong[cell]]
-    worst = most[:2] if len(most) < 3 else [cell for cell in most if wrong[cell] > wrong[most[2]]]
+    cells = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
+    worst = [cell for cell in cells if wrong[cell]]
     names = [shortened(name) for name in classes]
     mistakes = [f"{names[i]} for {names[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
     finding = f"{np.trace(counts):,} of {counts.sum():,} test images classified correctly"
     if mistakes:
-        between = ", " if sum(map(len, mistakes)) < LINE else ",\n"
-        finding += f"; {'most often ' * (len(most) > len(worst))}mistaken:\n{between.join(mistakes)}"
+        finding += f"; most often mistaken:\n{', '.join(mistakes)}"
 
-    scale = max(1, len(classes) / ROOM)
+    scale = max(1, len(classes) / MOST_CLASSES)
     figure = Figure(figsize=(WIDTH * scale, 7.6 * scale), layout="constrained")
     figure.suptitle(finding)
     axes = figure.subplots()
@@ -101,32 +93,28 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
 
 
 def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
-    """Whether images that the model is 90 % sure of are right in 90 % of the cases, and how many there are.
+    """Draw accuracy over confidence, and how many images each bin has.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
     """
     confidence, accuracy, low, high, count = np.array(table).T  # float [bins] each
-    sure, right, total = sure_and_right(table)
-    gap, chance = abs(sure - right / total), gap_by_chance(table)
+    mean_confidence, right, total = confidence_and_right(table)
+    difference, by_chance = mean_confidence - right / total, difference_by_chance(table)
     verdict = "no over- or underconfidence shown"
-    if gap > chance:
-        verdict = f"{'over' if sure > right / total else 'under'}confident by {gap * 100:.1f} points"
+    if abs(difference) > by_chance:
+        verdict = f"{'over' if difference > 0 else 'under'}confident by {abs(difference) * 100:.1f} points"
 
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(
-        f"{sure:.1%} sure on average, {in_percent(right, total)}% right: {verdict} (by chance: ±{chance * 100:.1f})\n"
+        f"Mean confidence {mean_confidence:.2%}, accuracy {right / total:.2%}: {verdict} "
+        f"(by chance: ±{by_chance * 100:.1f})\n"
         f"Expected calibration error {expected_calibration_error(table):.1%}, {total:,} test images"
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="as sure as right")
-    error = np.array((accuracy - low, high - accuracy))  # [2, bins]
-    plain = {"linestyle": "none", "marker": "o", "clip_on": False}
-    for bins, look in (
-        (count >= FEW, {"color": TEST, "markersize": 6, "capsize": 3, "label": "test images, with 95% interval"}),
-        (count < FEW, {"color": PALE, "markersize": 3, "label": f"the same, fewer than {FEW} images"}),
-    ):
-        if bins.any():
-            above.errorbar(confidence[bins], accuracy[bins], yerr=error[:, bins], **plain, **look)
+    above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="perfectly calibrated")
+    interval = np.array((accuracy - low, high - accuracy))  # [2, bins]
+    look = {"color": TEST, "linestyle": "none", "marker": "o", "markersize": 6, "capsize": 3, "clip_on": False}
+    above.errorbar(confidence, accuracy, yerr=interval, **look, label="test images, with 95% interval")
     above.set(ylabel="accuracy (share that is right)", xlim=(0, 1.02), ylim=(0, 1.02))
     above.legend(loc="upper left")
     below.bar(confidence, count, width=0.03, color=TEST)

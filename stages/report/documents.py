@@ -1,6 +1,6 @@
-"""A run as documents: the page, plots/report.html, and the card of its model, models/CARD.md.
+"""Write a run as documents: the page, plots/report.html, and the card of its model, models/CARD.md.
 
-The form of the card is that of Hugging Face's model cards.
+The card has the form of Hugging Face's model cards.
 """
 
 import json
@@ -9,45 +9,56 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages.base.params import written
-from stages.data.images import Counted, Images
+from stages.data.images import Counts, Images, classes_without
 from stages.evaluation.results import Evaluation
-from stages.evaluation.scores import ClassScores, ReliabilityBin, error_by_chance, in_percent, sure_and_right
-from stages.report.galleries import image_png, shades, surest_mistakes
+from stages.evaluation.scores import ClassScores, ReliabilityBin, confidence_and_right, error_by_chance
+from stages.report.galleries import colors, image_png, most_confident_mistakes
 from stages.report.pages import TEMPLATES, Picture, picture, render
-from stages.training.result import TOLD, TrainingResult
+from stages.training.result import SUMMARY_PARAMS, TrainingResult
 
-NONE = {
+EMPTY = {
     "limit": "none: all images",
-    "lr_patience": "none: it stays",
+    "lr_patience": "none: constant",
     "patience": "none: no early stopping",
-}  # what an empty value means
+}  # what an empty parameter means
 
 
 class Run(NamedTuple):
-    """All that is known of a run."""
+    """All inputs and results of a run."""
 
     test: Images
     predicted: np.ndarray  # the predicted class of each test image, int [n]
     confidence: np.ndarray  # the probability of that class, float [n]
     train: TrainingResult
-    ending: str  # why training ended, in words
+    ending: str  # why training ended
     evaluation: Evaluation
-    scores: dict[str, ClassScores]  # of the classes that have test images
+    scores: dict[str, ClassScores]  # by the names of the classes that have test images
     bins: list[ReliabilityBin]
-    params: dict[str, Any]  # those that count
-    data: Counted
-    environment: dict[str, str]  # what besides the inputs decides the bytes
+    params: dict[str, Any]  # without those that the data set does not use
+    data: Counts
+    environment: dict[str, str]  # everything else that decides the bytes
+
+    @property
+    def most_frequent(self) -> int:
+        """The number of test images of the most frequent class."""
+        return int(np.bincount(self.test.labels).max())
+
+    @property
+    def untested(self) -> list[str]:
+        """The classes without test images."""
+        return classes_without(self.test.labels, self.test.classes)
 
 
 def page(run: Run, figures: dict[str, Picture]) -> str:
-    """The page, as HTML.
+    """Return the page as HTML.
 
     Args:
         run: what it shows.
-        figures: by the names of their files; all but the worst mistakes, which the page shows image by image.
+        figures: curves, confusion, reliability and examples.
     """
-    finding, mistakes = surest_mistakes(run.test, run.predicted, run.confidence)
-    how = shades(run.test)
+    finding, mistakes = most_confident_mistakes(run.test, run.predicted, run.confidence)
+    look = colors(run.test)
+    pngs = [image_png(run.test.images[mistake.index], look) for mistake in mistakes]
     return render(
         TEMPLATES / "report.html",
         run=run,
@@ -57,18 +68,18 @@ def page(run: Run, figures: dict[str, Picture]) -> str:
         error_by_chance=error_by_chance(run.bins),
         figures=figures,
         finding=finding,
-        told=", ".join(f"{name} {written(run.params[name])}" for name in TOLD),
+        trained_with=", ".join(f"{name} {written(run.params[name])}" for name in SUMMARY_PARAMS),
         mistakes=[
-            (each, picture(image_png(run.test.images[each.index], how), f"{each.truth} taken for {each.said}"))
-            for each in mistakes
+            (mistake, picture(png, f"{mistake.truth}, classified as {mistake.answer}"))
+            for mistake, png in zip(mistakes, pngs, strict=True)
         ],
-        params={name: written(value, NONE.get(name, "none")) for name, value in run.params.items()},
+        params={name: written(value, EMPTY.get(name, "none")) for name, value in run.params.items()},
     )
 
 
 def card(run: Run) -> str:
-    """The card, as Markdown."""
-    sure, right, count = sure_and_right(run.bins)
+    """Return the card as Markdown."""
+    confidence, right, count = confidence_and_right(run.bins)
     classes = run.test.classes.tolist()
     return render(
         TEMPLATES / "CARD.md",
@@ -77,9 +88,8 @@ def card(run: Run) -> str:
         list_of_classes=json.dumps(classes, ensure_ascii=False),
         shape=list(run.test.images.shape[1:]),
         scores={name.replace("|", "\\|"): score for name, score in run.scores.items()},  # inside a table
-        sure=sure,
+        confidence=confidence,
         right=right,
-        share_right=in_percent(right, count),
         count=count,
         error_by_chance=error_by_chance(run.bins),
         params={name: written(value) for name, value in run.params.items()},

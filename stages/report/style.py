@@ -1,6 +1,6 @@
-"""One look for all figures: a colour and a line for each kind of data, and PNG files with the same bytes.
+"""The style of all figures: a color and a line for each kind of data, and PNG files with equal bytes.
 
-Figures are drawn without pyplot, which would keep state, and with Matplotlib's own defaults, not the user's.
+Figures are drawn without pyplot, which keeps state, and with Matplotlib's own defaults instead of the user's.
 """
 
 from pathlib import Path
@@ -10,16 +10,16 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-WIDTH = 9  # inches, of 100 dots as a README shows them, which screens of high density have twice
-LONGEST = 18  # letters of a class's name, below an image or beside a row
+WIDTH = 9  # inches; a README shows 100 dots per inch, and a screen of high density has 200
+LONGEST = 18  # letters of the name of a class
 
-# Okabe and Ito's palette: told apart by colour-blind readers; the lines differ in grey too.
+# Okabe and Ito's palette, which color-blind readers can distinguish; the lines also differ in grey.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s", "label": "validation"}
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
 LOWERED = {"color": "#555555", "linestyle": "-."}  # the learning rate
-# Settings beside each other, in this order: another look each, and no colour that says one of the above.
+# Settings in one figure, in this order. No color has one of the meanings above.
 SERIES = (
     {"color": "#E69F00", "linestyle": "-", "marker": "^"},
     {"color": "#222222", "linestyle": "--", "marker": "o"},
@@ -28,9 +28,9 @@ SERIES = (
     {"color": "#8C510A", "linestyle": "-", "marker": "v"},
     {"color": "#999999", "linestyle": "--", "marker": "x"},
 )
-TEST = "#6A51A3"  # a purple of the colour map below
-SHARES = "Purples"  # colour map for shares of the test images
-WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around what was taken for another class
+TEST = "#6A51A3"  # a purple of the color map below
+SHARES = "Purples"  # color map for shares of the test images
+WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around a mistake
 
 STYLE = {
     "font.size": 11,
@@ -49,17 +49,17 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set Matplotlib to its defaults and then to this family's style, whatever the user's matplotlibrc says."""
+    """Set Matplotlib to its defaults and this style, whatever the user's matplotlibrc says."""
     mpl.rcdefaults()
     mpl.rcParams.update(STYLE)
 
 
 def save_png(figure: Figure, path: Path | BinaryIO) -> None:
-    """Write a PNG without the name of the software in it, so that equal figures are equal bytes."""
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` goes through it all once more
+    """Write a PNG file without the name of the software, so that equal figures give equal bytes."""
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` would draw everything twice
 
 
 def shortened(name: str) -> str:
-    """A name, or both of its ends where it has no room."""
+    """Return a name, or both of its ends if it is too long."""
     half = LONGEST // 2
     return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}"

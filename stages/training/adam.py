@@ -1,4 +1,4 @@
-"""Keras's Adam in fewer passes over memory: the same arithmetic in the same order, so the same bits."""
+"""Compute Keras's Adam in fewer passes over memory: the same arithmetic in the same order, so the same bits."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from stages.training.backend import keras, tf
 
 
 def is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether it is Keras's Adam and nothing is set but a constant learning rate: no decay, clipping, AMSGrad ..."""
+    """Return whether it is Keras's Adam with only a constant learning rate set: no decay, clipping, AMSGrad ..."""
     config = optimizer.get_config()
     return (
         type(optimizer) is keras.optimizers.Adam  # a subclass may do anything
@@ -18,11 +18,12 @@ def is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
 def fused(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
 ) -> Callable[[Sequence[tf.Tensor]], None]:
-    """A function of gradients that updates the variables as `optimizer.apply` does, to the bit, faster where it can.
+    """Return a function of gradients that updates the variables to the same bits as `optimizer.apply`.
 
-    A plain Adam (Kingma and Ba 2015, algorithm 1 with the order of computation at the end of section 2) takes three of
-    TensorFlow's fused operations a variable instead of Keras's eleven plain ones. TensorFlow's own fused Adam is not
-    among them: it rounds 1 - beta otherwise than Keras. Anything else is left to `optimizer.apply`.
+    For a plain Adam (Kingma and Ba 2015, algorithm 1 with the order of computation at the end of section 2) it is
+    faster: three of TensorFlow's fused operations per variable replace eleven of Keras's. TensorFlow's own fused Adam
+    is not one of them, because it rounds 1 - beta in another way than Keras. For any other optimizer it is
+    `optimizer.apply`.
 
     Args:
         optimizer: built on these variables.
@@ -31,7 +32,7 @@ def fused(
     if not is_plain_adam(optimizer) or any(variable.constraint for variable in variables):
         return lambda gradients: optimizer.apply(gradients, variables)
 
-    _, _, *slots = optimizer.variables  # without iteration and learning rate: two moments a variable
+    _, _, *slots = optimizer.variables  # without iteration and learning rate: two moments per variable
 
     def apply(gradients: Sequence[tf.Tensor]) -> None:
         step = tf.cast(optimizer.iterations + 1, tf.float32)

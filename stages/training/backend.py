@@ -1,7 +1,7 @@
-"""TensorFlow and Keras, imported without their noise and set up so that equal inputs give equal bytes.
+"""Import TensorFlow and Keras without their messages, and set them up so that equal inputs give equal bytes.
 
-Everything that needs a model imports `keras` and `tf` from here, never directly; and because the import takes
-seconds, stages import such modules inside `main`.
+Every module that needs a model imports `keras` and `tf` from here. The import takes seconds, so stages import such
+modules inside `main`. `stages/__init__.py` has set the environment variables before.
 """
 
 import importlib
@@ -16,25 +16,17 @@ import numpy as np
 from stages.base.errors import ProjectError, one_line
 from stages.base.imports import without
 
-# Read by TensorFlow and Keras while they are imported. A user's ~/.keras/keras.json could otherwise choose
-# another backend, and oneDNN off makes the bits depend on the number of threads.
-os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
-
-# Where a processor has AVX-512, oneDNN would compute with it: faster, with other last bits than everybody else's. To
-# have that, with results and stored epochs of its own, say DEFAULT here.
-os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
-
 
 def _import_quietly(name: str) -> ModuleType:
-    """Import a module with file descriptor 2 pointed at a file; show that file if the import fails.
+    """Import a module with file descriptor 2 pointed at a file; print that file if the import fails.
 
-    TensorFlow's C++ code writes to the descriptor before any log level is read, so neither the environment
-    nor `contextlib.redirect_stderr` keeps it quiet.
+    TensorFlow's C++ code writes to the descriptor before it reads a log level, so neither the environment nor
+    `contextlib.redirect_stderr` can silence it.
     """
     sys.stderr.flush()
     try:
         noise = tempfile.TemporaryFile()  # noqa: SIM115  (closed below)
-    except OSError as error:  # Python has tried to write a few bytes into each
+    except OSError as error:  # Python found no folder in which it could write a file
         raise ProjectError(f"{one_line(error.strerror)}; free some space, then run it again") from error
     saved = os.dup(2)
     with noise:
@@ -56,23 +48,23 @@ with without("IPython", "matplotlib", "pandas", "pydot", "scipy", "sklearn"):
     tf = _import_quietly("tensorflow")
     keras = _import_quietly("keras")
 
-# What else a user's ~/.keras/keras.json may say: float64 weights, another bound on a probability in the loss.
+# A user's ~/.keras/keras.json may set these: float64 weights, or another smallest probability in the loss.
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 tf.config.experimental.enable_op_determinism()
-# Else TensorFlow makes a / sqrt(b), as in RMSprop, a times the processor's own approximation of 1 / sqrt(b), in which
-# Intel and AMD differ; and a / n, where n is known beforehand, a times the rounded 1 / n, as `fit` does not: there
-# BatchNormalization would differ in a last batch of another size. It costs no time.
+# With these optimizations, TensorFlow would compute a / sqrt(b), as in RMSprop, with the CPU's approximation of
+# 1 / sqrt(b), in which Intel and AMD differ. It would compute a / n, if n is a constant, as a times the rounded 1 / n,
+# unlike `fit`: BatchNormalization would differ in a last batch of another size. Without them nothing is slower.
 tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False, "constant_folding": False})
-tf.get_logger().setLevel("ERROR")  # it warns of retracing where a last, smaller batch is expected
+tf.get_logger().setLevel("ERROR")  # it warns of retracing for the last, smaller batch
 
 
 def use_threads(count: int) -> None:
-    """Let TensorFlow compute with so many threads, within an operation and beside each other.
+    """Set the number of threads, both within an operation and for operations that run at the same time.
 
     Raises:
-        ProjectError: this process has begun to compute with another number.
+        ProjectError: this process has already computed with another number.
     """
     try:
         tf.config.threading.set_intra_op_parallelism_threads(count)
@@ -82,7 +74,7 @@ def use_threads(count: int) -> None:
 
 
 def threads() -> int:
-    """With how many threads it computes."""
+    """Return the number of threads."""
     return tf.config.threading.get_intra_op_parallelism_threads()
 
 
@@ -90,17 +82,17 @@ use_threads(1)
 
 
 def without_copy(array: np.ndarray) -> tf.Tensor:
-    """The array as a tensor that uses the array's memory, if that begins at a whole number of 64 bytes; else of a copy.
+    """Return a tensor that shares the array's memory if its address is a multiple of 64, otherwise a copy.
 
     `tf.constant` copies every array, and most of them twice. Nobody may write into the array afterwards.
     """
-    if array.ctypes.data % 64 or not array.flags.carray:  # TensorFlow's code for processors would crash
+    if array.ctypes.data % 64 or not array.flags.carray:  # TensorFlow's CPU code would crash
         return tf.constant(array)
-    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))  # identity: onto the GPU, if any
+    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))  # identity: copies to the GPU, if any
 
 
 def gpus() -> list[str]:
-    """The names of the graphics cards that TensorFlow will compute on, with the driver's version."""
+    """Return the names of the graphics cards that TensorFlow will use, with the version of the driver."""
     driver = Path("/sys/module/nvidia/version")
     version = f", driver {driver.read_text().strip()}" if driver.exists() else ""
     names = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))

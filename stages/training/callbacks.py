@@ -1,28 +1,25 @@
-"""Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau as the parameters set them; the end of an unwanted
-training; a table that grows while it trains.
-"""
+"""Create Keras's callbacks from the parameters; end a training after a signal; write a table while it trains."""
 
 import csv
-import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from stages.base.errors import one_line
 from stages.base.params import METRICS, Logs
-from stages.base.process import stop_if_unwanted
+from stages.base.process import stop_if_signalled
 from stages.training.backend import keras
 from stages.training.result import RATE, mode
 
 
 def checkpoint(path: Path, monitor: str, save_best_only: bool) -> keras.callbacks.ModelCheckpoint:
-    """Keras's ModelCheckpoint for the whole model."""
+    """Return Keras's ModelCheckpoint for the whole model."""
     return keras.callbacks.ModelCheckpoint(path, monitor=monitor, mode=mode(monitor), save_best_only=save_best_only)
 
 
 def early_stopping(
     monitor: str, patience: int | None, min_delta: float, restore_best_weights: bool
 ) -> keras.callbacks.EarlyStopping | None:
-    """Keras's EarlyStopping, or None where `patience` is None."""
+    """Return Keras's EarlyStopping, or None if `patience` is None."""
     if patience is None:
         return None
     return keras.callbacks.EarlyStopping(
@@ -37,9 +34,9 @@ def early_stopping(
 def lower_learning_rate(
     monitor: str, patience: int | None, factor: float, min_delta: float
 ) -> keras.callbacks.ReduceLROnPlateau | None:
-    """Keras's ReduceLROnPlateau, or None where `patience` is None.
+    """Return Keras's ReduceLROnPlateau, or None if `patience` is None.
 
-    It adds the rate of each epoch to the logs, as `RATE`, and `History` finds it there.
+    It adds the learning rate of each epoch to the logs and the history, as `RATE`.
     """
     if patience is None:
         return None
@@ -49,57 +46,41 @@ def lower_learning_rate(
 
 
 def rates(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """The learning rate of each epoch, if ReduceLROnPlateau noted it; as a person would write what is a float32.
-
-    Args:
-        history: Keras's `History.history`.
-    """
+    """Return the column of learning rates in Keras's `History.history`, if any, rounded from float32: 0.1."""
     return {RATE: [float(f"{rate:.6g}") for rate in history[RATE]]} if RATE in history else {}
 
 
 def stopped_epoch(stopping: keras.callbacks.EarlyStopping | None) -> int | None:
-    """The epoch, from 1, after which early stopping ended the training, if it did: Keras says 0 where it did not."""
+    """Return the epoch, from 1, after which early stopping ended the training, or None (Keras: from 0, and 0)."""
     return stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
 
 
-class StopIfUnwanted(keras.callbacks.Callback):
-    """Ends a training that was told to stop, or whose `dvc` is gone, before its next epoch."""
+class StopIfSignalled(keras.callbacks.Callback):
+    """Ends a training before its next epoch if a signal came."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look for a signal and for the parent."""
-        stop_if_unwanted()
+        """Raise `Stopped` if a signal came."""
+        stop_if_signalled()
 
 
 class LiveTable(keras.callbacks.Callback):
-    """Adds a line for each epoch to a table, for who watches: `dvc plots show` in a second terminal, an editor.
+    """Adds a row per epoch to a table that `dvc plots show` draws in a second terminal.
 
-    No output of a stage: those are all of one run, or none is there. Where it cannot be written, or there is no folder
-    for it, the training goes on without it.
+    The table is not an output, so training goes on without it if it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.fault: str | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Begin anew, whatever an earlier training left there."""
+        """Replace the table of an earlier training by the column heads."""
         self._write("w", ["epoch", *METRICS])
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Add its line, in one piece."""
+        """Add the row of the epoch."""
         self._write("a", [epoch + 1, *(logs[name] for name in METRICS)])
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Say what it could not do; not before, since where a disk is full the training ends in that line."""
-        if self.fault:
-            print(f"{self.path} could not be written ({self.fault}), which nothing depends on", file=sys.stderr)
-
     def _write(self, mode: str, row: list) -> None:
-        if self.fault or not self.path.parent.is_dir():
-            return
-        try:
-            with self.path.open(mode, newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerow(row)
-        except OSError as error:
-            self.fault = one_line(error.strerror or error)
+        with suppress(OSError), self.path.open(mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)

@@ -1,7 +1,7 @@
-"""The epoch loop: an epoch as one call into TensorFlow, and Keras's own callbacks around it.
+"""The epoch loop: each epoch is one call into TensorFlow, with Keras's own callbacks between epochs.
 
-It computes what `keras.Model.fit(..., shuffle=False)` computes on the same rows in the same order, to the bit,
-without leaving the graph between two batches, and in fewer operations where a step is made of many small ones.
+It computes the same bits as `keras.Model.fit(..., shuffle=False)` on the same rows in the same order. It is faster
+because it does not leave the graph between two batches and replaces many small operations of a step by fewer ones.
 """
 
 import math
@@ -19,25 +19,27 @@ from stages.training.model import evaluation_batch
 
 
 def row_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch, int32 [rows]: a function of the seed and the epoch (from 0), of nothing before it.
+    """Return the order of the rows in an epoch, int32 [rows]. It depends on the seed and the epoch (from 0) alone.
 
-    Keras's `fit` on arrays would shuffle to one and the same order in every epoch once a seed is set.
+    Keras's `fit` on arrays would shuffle to the same order in every epoch once a seed is set.
     """
     order = np.arange(rows, dtype=np.int32)
-    np.random.default_rng([seed, epoch]).shuffle(order)  # in place; as `permutation` does
+    np.random.default_rng([seed, epoch]).shuffle(order)  # in place; the same order as `permutation`
     return order
 
 
 def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int, seed: int) -> Callable[[int], Logs]:
-    """A function that trains a compiled model for one epoch (numbered from 0), validates, and returns the logs.
+    """Return a function that trains a compiled model for one epoch (from 0), validates it and returns the logs.
 
-    The images stay in memory as uint8; the last, smaller batch is trained too.
+    The images stay in memory as uint8. The last, smaller batch is trained too. As in `fit`, a `batch_size` above the
+    number of images means one smaller batch.
     """
+    batch_size = min(batch_size, len(train.labels))
     images, labels = without_copy(train.images), without_copy(train.labels)  # [n, height, width], [n]
     val_images, val_labels = without_copy(val.images), without_copy(val.labels)
 
-    # The sums of Keras's metrics, of losses and of right predictions, in their order and as float32, without their
-    # forty operations a step.
+    # The sums of losses and of right predictions in the order and type (float32) of Keras's metrics, which need forty
+    # more operations per step.
     def measured(x: tf.Tensor, y: tf.Tensor, *, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
         y = tf.cast(y, tf.int32)
         y_pred = model(x, training=training)  # [rows, classes]
@@ -56,7 +58,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
     train_epoch, validate = _added_up(train_step), _added_up(test_step)
 
-    # Variables cannot be made inside a graph's loop.
+    # Variables cannot be created inside a loop of the graph.
     model.optimizer.build(model.trainable_variables)
     update = fused(model.optimizer, model.trainable_variables)
     val_batches = _batches(np.arange(len(val.labels), dtype=np.int32), evaluation_batch(model))
@@ -71,25 +73,25 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
 
 
 def _batches(order: np.ndarray, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The rows of whole batches, int32 [steps, size], and those of the last, smaller one, int32 [rest]."""
+    """Return the rows of the whole batches, int32 [steps, size], and of the last, smaller one, int32 [rest]."""
     whole = len(order) // size * size
     return tf.constant(order[:whole].reshape(-1, size)), tf.constant(order[whole:])
 
 
 def _added_up(step: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The sum of what a step gives, float32 [2], for all batches of `_batches`, as one graph."""
+    """Return a graph that sums the results of a step, float32 [2], over all batches of `_batches`."""
 
-    # No AutoGraph: this is graph code, and it would walk through Keras's sources.
+    # No AutoGraph: this is graph code already, and AutoGraph would parse Keras's sources.
     @tf.function(jit_compile=False, autograph=False)
     def all_steps(order: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        # A loop in the graph, one batch after the other: else all images would be floats at the same time.
+        # One batch after the other: in parallel, all images would be floats at the same time.
         _, sums = tf.while_loop(
             lambda number, _: number < order.shape[0],
             lambda number, sums: (number + 1, sums + step(tf.gather(order, number))),
             (0, tf.zeros(2)),
             parallel_iterations=1,
         )
-        return sums + step(last) if last.shape[0] else sums  # decided while tracing
+        return sums + step(last) if last.shape[0] else sums  # a Python condition, decided while tracing
 
     return all_steps
 
@@ -100,13 +102,13 @@ def run_epochs(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    """Run up to `epochs` epochs; the callbacks see an epoch's events as in `fit`, and may stop the run.
+    """Run up to `epochs` epochs; the callbacks see the same events as in `fit` and may stop the run.
 
     Returns:
-        Keras's `History.history`: a list a metric, one value an epoch.
+        Keras's `History.history`: a list per metric with a value per epoch.
 
     Raises:
-        UserError: a loss is not finite any more.
+        UserError: a metric is not finite.
     """
     events = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
     model.stop_training = False
@@ -114,7 +116,7 @@ def run_epochs(
     for epoch in range(epochs):
         events.on_epoch_begin(epoch)
         logs = run_epoch(epoch)
-        # Before the callbacks: to them a NaN in the first epoch would stay the best for ever.
+        # Before the callbacks: they would keep a NaN of the first epoch as the best value forever.
         if bad := [name for name, value in logs.items() if not math.isfinite(value)]:
             raise UserError(f"epoch {epoch + 1}: {bad[0]} is {logs[bad[0]]}; lower learning_rate")
         events.on_epoch_end(epoch, logs)

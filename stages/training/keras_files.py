@@ -1,4 +1,4 @@
-"""Canonical `.keras` files: equal models give equal bytes."""
+"""Rewrite `.keras` files so that equal models give equal bytes."""
 
 import json
 import zipfile
@@ -12,7 +12,7 @@ SHARED_ID = "shared_object_id"
 
 
 def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:  # noqa: ANN401
-    """Replace each memory address by the order in which it first appears; equal ones stay equal."""
+    """Replace each memory address by a number in order of appearance; equal addresses stay equal."""
     if isinstance(config, dict):
         return {
             key: numbers.setdefault(value, len(numbers)) if key == SHARED_ID else _number_shared_objects(value, numbers)
@@ -26,7 +26,7 @@ def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:  # noqa
 def make_canonical(path: Path) -> None:
     """Rewrite a `.keras` file, through a temporary one, so that its bytes depend on the model alone.
 
-    It stays an ordinary file for `keras.models.load_model`.
+    `keras.models.load_model` still reads it.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:

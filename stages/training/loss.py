@@ -1,4 +1,4 @@
-"""Keras's sparse categorical cross entropy in fewer operations: the same arithmetic in the same order and bits."""
+"""Compute Keras's sparse categorical cross entropy to the same bits in fewer operations."""
 
 import numpy as np
 
@@ -8,19 +8,22 @@ from stages.training.backend import keras, tf
 def loss_of(
     model: keras.Model, x: tf.Tensor, y: tf.Tensor, y_pred: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-    """What `model.compute_loss(x, y, y_pred)` gives, to the bit, faster where it can; and where a gradient begins.
+    """Return `model.compute_loss(x, y, y_pred)` to the bit, and where backpropagation starts.
 
     Args:
         model: compiled.
-        x: of a batch.
+        x: the images of a batch.
         y: int32 [rows].
         y_pred: float32 [rows, classes].
 
     Returns:
-        The loss, float32 []; a tensor to take the gradients of, and its own gradient if that is known.
+        The loss, float32 []; the tensor to differentiate; the gradient of the loss by that tensor, or None if the
+        tensor is the loss itself.
     """
-    logits = getattr(y_pred, "_keras_logits", None)  # of which Keras takes the loss, too, where a softmax is last
-    plain = model.loss == "sparse_categorical_crossentropy" and not model.losses  # no penalty on weights
+    logits = getattr(
+        y_pred, "_keras_logits", None
+    )  # Keras also computes the loss from these if the last layer is a softmax
+    plain = model.loss == "sparse_categorical_crossentropy" and not model.losses  # no regularization
     masked = getattr(y_pred, "_keras_mask", None) is not None
     if logits is None or not plain or masked or y_pred.dtype != tf.float32:
         loss = model.compute_loss(x, y, y_pred)
@@ -30,10 +33,10 @@ def loss_of(
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The mean loss of a batch, and its gradient by the logits.
+    """Return the mean loss of a batch and its gradient by the logits.
 
-    Since operations must be deterministic, TensorFlow takes a general gather and scatter for both: some 150 operations
-    a batch, most of them on shapes. This is what they come to.
+    With deterministic operations, TensorFlow uses a general gather and scatter for both: some 150 operations per
+    batch, most of them on shapes. These few operations give the same bits.
 
     Args:
         labels: int32 [rows].

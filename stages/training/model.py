@@ -1,4 +1,4 @@
-"""Any network as a model to train: built the same each time, compiled; how many images at a time it is measured on."""
+"""Build and compile the model of any network, the same one each time, and choose the batch size for evaluation."""
 
 import math
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from stages.data.images import Images
 from stages.training.backend import keras, use_threads
 from stages.training.networks import NETWORKS, dropout_layer
 
-# Of a layer, over the images of a step without training: float32, so 164 MB. What the widest hidden layer that
-# params.yaml takes has for the most images.
+# The most outputs that a layer may have in an evaluation step (float32, so 164 MB): those of the widest hidden layer
+# that params.yaml allows, for the most images per step.
 MOST_OUTPUTS, MOST_IMAGES = 4096 * 10_000, 4096
 
 
@@ -23,23 +23,23 @@ def _outputs(model: keras.Model) -> Iterator[int]:
 
 
 def evaluation_batch(model: keras.Model) -> int:
-    """Images a step without training: as many as fit into memory, by the widest layer, in powers of two.
+    """Return the batch size for validation and evaluation: the largest power of two at which the widest layer fits.
 
-    The sums over steps, so the last bits of a loss, depend on it: so it is the model's alone, and the same for
-    validation while training and for evaluation afterwards.
+    The last bits of a loss depend on it. So it is a function of the model alone, and the same for validation during
+    training and for evaluation afterwards.
     """
     return min(MOST_IMAGES, 2 ** int(math.log2(max(1, MOST_OUTPUTS // max(_outputs(model))))))
 
 
 def build_model(data: Images, params: TrainingParams) -> keras.Model:
-    """The network of these parameters for such images, not compiled; the same one each time.
+    """Return the network of these parameters for images of this shape, not compiled; the same one each time.
 
-    Layers that name no seed draw one from Python's `random`, and layers without a name are counted by Keras, both in
-    order of their making. So what was made before in this process is forgotten first.
+    Layers without a seed draw one from Python's `random`, and Keras numbers layers without a name, both in the order
+    of creation. So this function first resets both.
 
     Raises:
-        UserError: the network cannot be made for images of this size.
-        ProjectError: this process has computed with another number of threads than the network's.
+        UserError: the network does not fit images of this size.
+        ProjectError: this process has already computed with a number of threads that is not the network's.
     """
     network = NETWORKS[params.network]
     use_threads(network.threads)
@@ -56,19 +56,19 @@ def build_model(data: Images, params: TrainingParams) -> keras.Model:
 
 
 def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> None:
-    """Compile in place, for sparse integer labels; `optimizer` by Keras's name."""
+    """Compile a model in place for integer labels; `optimizer` is Keras's name for it."""
     model.compile(
         optimizer=keras.optimizers.get(
             {"class_name": optimizer, "config": {"name": optimizer, "learning_rate": learning_rate}}
         ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=False,  # XLA draws other dropout masks, depends on the number of threads, and is slower here
+        jit_compile=False,  # XLA draws other dropout masks, depends on the number of threads, and is slower on CPUs
     )
 
 
 def compiled_model(data: Images, params: TrainingParams) -> keras.Model:
-    """The model for such images before its first epoch.
+    """Return the compiled model for images of this shape, before its first epoch.
 
     Raises:
         UserError, ProjectError: see `build_model`.

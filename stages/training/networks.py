@@ -1,4 +1,4 @@
-"""The networks: each is a function and a row of `NETWORKS`, by the name in params.yaml. docs/networks.md adds one."""
+"""The networks: each is a function and an entry of `NETWORKS`. docs/networks.md shows how to add one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ SEED_USES = ("hidden", "output", "dropout", "conv_1", "conv_2")
 
 
 def layer_seed(seed: int, use: str) -> int:
-    """An integer seed of its own for each random part of a network, all decided by `seed`."""
+    """Return the seed of one random part of a network; all of them follow from `seed`."""
     return int(np.random.SeedSequence(seed).generate_state(len(SEED_USES))[SEED_USES.index(use)])
 
 
@@ -21,19 +21,19 @@ def _initializer(seed: int, use: str) -> keras.initializers.Initializer:
 
 
 def dropout_layer(rate: float, seed: int) -> keras.layers.Layer | None:
-    """The Dropout layer to give to a network, or None for rate 0.
+    """Return the Dropout layer of a network, or None for rate 0.
 
-    In training it zeroes a share `rate` of the outputs and scales the kept ones by 1/(1 - rate); in
-    evaluation and prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
+    In training it zeroes a share `rate` of the outputs and scales the others by 1/(1 - rate). In evaluation and
+    prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
     """
-    # Without a name, or one of a network's own would get the same from Keras. It is `build_model`'s first: "dropout".
+    # Without a name here, so that Keras numbers it with the network's own layers. As the first, it becomes "dropout".
     return keras.layers.Dropout(rate, seed=layer_seed(seed, "dropout")) if rate else None
 
 
 def pixels(input_shape: tuple[int, ...]) -> list:
-    """What a network begins with: raw pixels, uint8 [batch, *input_shape], brought to 0..1 as float32.
+    """Return the first layers of a network: raw pixels, uint8 [batch, *input_shape], scaled to 0..1 as float32.
 
-    Inside the model, so that a saved one cannot be fed the wrong scale.
+    Scaling inside the model means that nobody can give a saved model the wrong scale.
     """
     return [keras.Input(input_shape, dtype="uint8", name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
 
@@ -44,9 +44,9 @@ def dense(
     params: TrainingParams,
     optional_layer: keras.layers.Layer | None = None,
 ) -> keras.Sequential:
-    """The notes' network: Flatten, Dense(100, relu), an optional layer, Dense(10, softmax).
+    """Return the network of the notes: Flatten, Dense(100, relu), an optional layer, Dense(10, softmax).
 
-    Not compiled. It takes raw pixels, and returns probabilities, float32 [batch, classes].
+    It is not compiled. It takes raw pixels and returns probabilities, float32 [batch, classes].
     """
     layers = [
         *pixels(input_shape),
@@ -62,7 +62,7 @@ def cnn(
     params: TrainingParams,
     optional_layer: keras.layers.Layer | None = None,
 ) -> keras.Sequential:
-    """The next chapter's: two convolutions, each with a pooling, before the notes' layers. In and out as `dense`."""
+    """Return the network of the next chapter: two convolutions, each with pooling, before the layers of `dense`."""
 
     def convolution(filters: int, use: str) -> keras.layers.Layer:
         return keras.layers.Conv2D(
@@ -71,7 +71,7 @@ def cnn(
 
     layers = [
         *pixels(input_shape),
-        keras.layers.Reshape((*input_shape[:2], -1), name="channels"),  # one, where the images are grey
+        keras.layers.Reshape((*input_shape[:2], -1), name="channels"),  # adds an axis if the images are grey
         convolution(32, "conv_1"),
         keras.layers.MaxPooling2D(2, name="pool_1"),
         convolution(64, "conv_2"),
@@ -92,13 +92,13 @@ def _hidden_and_output(classes: int, params: TrainingParams, optional_layer: ker
 
 
 class Network(NamedTuple):
-    """A network of any kind.
+    """A network and the number of threads that compute it.
 
-    `threads` is how many compute it: a constant and not the machine's, since with convolutions the number decides bits.
+    The number is a constant, not the machine's, because the last bits of convolutions depend on it.
     """
 
     build: Callable[[tuple[int, ...], int, TrainingParams, keras.layers.Layer | None], keras.Model]
-    threads: int = 1  # handing work to a second one costs more than it saves, where layers are small
+    threads: int = 1  # with small layers, a second thread costs more than it saves
 
 
 NETWORKS = {

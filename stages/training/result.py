@@ -1,39 +1,39 @@
-"""What a training gave: which epoch is kept, how it ended, and why, in words. Without Keras, for whoever reads it."""
+"""The result of a training: which epoch is kept, how the training ended and why. No Keras, so it is quick to import."""
 
 from collections.abc import Mapping, Sequence
 
 from stages.base.files import Written
 from stages.base.params import METRICS, Monitor
 
-TOLD = ("network", "dropout", "optimizer", "patience", "seed")  # of the parameters, in a line
-RATE = "learning_rate"  # in logs and plots/history.csv, where ReduceLROnPlateau is on
+SUMMARY_PARAMS = ("network", "dropout", "optimizer", "patience", "seed")  # the parameters that describe a run in a line
+RATE = "learning_rate"  # the column that ReduceLROnPlateau adds to the logs and plots/history.csv
 
 
 class TrainingResult(Written):
-    """metrics/train.json. Epochs count from 1."""
+    """metrics/train.json. Epochs count from 1; the last four values are those of the kept epoch."""
 
-    epochs: int  # that were run
-    best_epoch: int  # the one that the checkpoint keeps
+    epochs: int  # run
+    best_epoch: int  # kept by the checkpoint
     stopped_early: bool
-    stopped_epoch: int | None  # the one after which early stopping ended it, if it did
-    loss: float  # of the kept epoch, as the other three
+    stopped_epoch: int | None  # after which early stopping ended the training, if it did
+    loss: float
     accuracy: float
     val_loss: float
     val_accuracy: float
 
     def how_it_ended(self) -> str:
-        """One clause: after how many epochs, and whether early stopping ended it."""
+        """Return a clause: after how many epochs, and whether early stopping ended the training."""
         if self.stopped_epoch is not None:
             return f"stopped after epoch {self.stopped_epoch}"
         return f"ran all {self.epochs} epochs" if self.epochs > 1 else "ran its only epoch"
 
     def why_it_ended(self, monitor: Monitor, patience: int | None, min_delta: float) -> str:
-        """The same with the reason.
+        """Return `how_it_ended` with the reason.
 
         Args:
             monitor: the metric that early stopping watched.
-            patience: for how many epochs it waited for a better value.
-            min_delta: a change had to be larger than this to count.
+            patience: the epochs that it waited for a better value.
+            min_delta: the smallest change that counts as better.
         """
         if self.stopped_epoch is None:
             return self.how_it_ended()
@@ -43,28 +43,28 @@ class TrainingResult(Written):
 
 
 def mode(monitor: Monitor) -> str:
-    """Which way is better, said explicitly.
+    """Return "min" or "max": which value of a metric is better.
 
-    Keras's "auto" looks at the metrics that training has built, and knows none where nothing was computed.
+    Keras's "auto" looks at the metrics that training has built, and finds none if every epoch was read back.
     """
     return "min" if monitor.endswith("loss") else "max"
 
 
 def best_epoch(values: Sequence[float], monitor: Monitor) -> int:
-    """The position of the best value, the first of equals: where ModelCheckpoint(save_best_only) saved last."""
+    """Return the position of the best value, the first of equals, which ModelCheckpoint(save_best_only) keeps."""
     return values.index(min(values) if mode(monitor) == "min" else max(values))
 
 
 def result_of(
     history: Mapping[str, Sequence[float]], monitor: Monitor, save_best_only: bool, stopped_epoch: int | None
 ) -> TrainingResult:
-    """What a training gave.
+    """Return the result of a training.
 
     Args:
         history: Keras's `History.history`.
         monitor: the metric that decides which epoch is best.
-        save_best_only: whether the checkpoint keeps that one; else the last.
-        stopped_epoch: the epoch after which early stopping ended it, from 1; None if it did not.
+        save_best_only: whether the checkpoint keeps the best epoch, or the last.
+        stopped_epoch: the epoch, from 1, after which early stopping ended the training; None if it did not.
     """
     count = len(history[monitor])
     kept = best_epoch(history[monitor], monitor) if save_best_only else count - 1

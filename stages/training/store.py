@@ -1,16 +1,16 @@
 """The store of computed epochs in models/.epochs: an epoch is read back, or computed and written.
 
-A folder a key, a file an epoch and state. The key stands for all that decides what an epoch computes besides the
-state before it (`epoch_key`). A record's name says from which state it was computed: two trainings that part, since a
-callback has lowered the learning rate, have records of their own from there on. One is used only if it is whole, of
-this key, epoch and state. So any file here may be damaged, lost or deleted at any time: that costs time only.
+It has a folder per key and a record per epoch. The key covers everything that decides an epoch except the state before
+it (see `epoch_key`). The name of a record includes a digest of that state: when a callback lowers the learning rate in
+one training, that training has its own records from there on. A record is used only if its checksum is right, so any
+file here may be damaged or deleted at any time: that costs time and nothing else.
 """
 
+import ast
 import errno
 import hashlib
 import io
 import json
-import math
 import os
 import shutil
 import sys
@@ -18,60 +18,54 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages.base.errors import UserError, one_line
-from stages.base.files import save_json
+from stages import HARMLESS
+from stages.base.errors import one_line
 from stages.base.params import Logs
 from stages.base.process import UNFINISHED, acquire, main_checkout
 from stages.data.images import Images
 
-if TYPE_CHECKING:  # it takes seconds, and `sweep` needs no model
+if TYPE_CHECKING:  # the import takes seconds
     from stages.training.backend import keras
 
 STORE = Path("models/.epochs")
-CAP = 2.0  # GB, of all keys together: a record of the default parameters takes one MB
-FORM = "2"  # of a record: to be counted up where `_read` would no longer understand what an older `_write` wrote
+SHARE = 0.5  # the most that the store takes of the disk space that would be free without it
+RECORD_VERSION = "2"  # increase it if `_read` no longer understands what an older `_write` wrote
 
-# The modules beside this one that compute an epoch. They import nothing else that does (a test holds it), so that any
-# other line of the project can change and no stored epoch is lost.
+# The modules in this folder that compute an epoch. A test checks that they import no other module that computes, so
+# that a change elsewhere in the project leaves all stored epochs valid.
 COMPUTING = ("adam.py", "backend.py", "epochs.py", "loss.py", "model.py", "networks.py")
 
-COUNTS_TO = "EPOCHS_COUNTED_TO"  # the environment variable that names the file for `hand_over`
-CAP_SET = "EPOCHS_CAP_GB"  # the one that says what holds in the place of `CAP`: a matter of the machine, of no result
-
-# Environment variables by which a user can make TensorFlow and its libraries compute otherwise begin so.
+# The first letters of environment variables that change what TensorFlow and its libraries compute.
 ARITHMETIC = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "NVIDIA_TF32_OVERRIDE")
 
-State = list[np.ndarray]  # the values of all variables, by position: Dropout's counter has no name of its own
-
-
-class Record(NamedTuple):
-    """What an epoch leaves."""
-
-    state: State
-    logs: Logs
+State = list[np.ndarray]  # the values of all variables by position: Dropout's counter has no unique name
 
 
 def digest(*parts: bytes | str | np.ndarray) -> str:
-    """128 bits of SHA-256 of a list, in hexadecimal. An array counts with its dtype and shape; no two lists run
-    together.
+    """Return 128 bits of SHA-256 of a list, in hexadecimal.
+
+    Type and length of each part count, and an array's dtype and shape, so that no two lists give the same bytes.
     """
     sha = hashlib.sha256()
     for part in parts:
-        array = np.ascontiguousarray(part) if isinstance(part, np.ndarray) else None
-        data = array if array is not None else part.encode() if isinstance(part, str) else part
-        head = f"{array.dtype.str} {array.shape}" if array is not None else f"{type(part).__name__} {len(data)}"
+        if isinstance(part, np.ndarray):
+            data = np.ascontiguousarray(part)
+            head = f"{data.dtype.str} {data.shape}"
+        else:
+            data = part.encode() if isinstance(part, str) else part
+            head = f"{type(part).__name__} {len(data)}"
         sha.update(f"{head}\n".encode())
         sha.update(data)
     return sha.hexdigest()[:32]
 
 
 def spans(epochs: Iterable[int]) -> str:
-    """Epochs, from 0 and in order, as a person counts them: [0, 1, 2, 4] is "1-3, 5"."""
+    """Write ascending epochs, which count from 0, as people count them: [0, 1, 2, 4] is "1-3, 5"."""
     runs: list[list[int]] = []
     for epoch in epochs:
         if runs and runs[-1][1] == epoch:
@@ -82,25 +76,28 @@ def spans(epochs: Iterable[int]) -> str:
 
 
 class StoredEpochs:
-    """A function of an epoch's number, as `run_epoch` is, with the store in front of it.
+    """A function like `run_epoch` that reads an epoch back if the store has it.
 
-    One process at a time computes under a key: a second one reads what is there, then waits for the first and
-    reads that. Used as a context, which ends the waiting of others. A store that cannot be read or written is said
-    in a line, and training goes on without it.
+    One process at a time computes under a key. A second one reads what is stored, then waits for the first process to
+    end and reads the rest. As a context manager it releases the lock for the second process. If the store cannot be
+    written, it prints one line and training goes on without it.
+
+    Args:
+        run_epoch: computes an epoch, numbered from 0, and returns its logs.
+        variables: all variables that an epoch changes.
+        key: see `epoch_key`.
+        store: the folder of all keys.
     """
 
-    def __init__(
-        self, run_epoch: Callable[[int], Logs], variables: list, key: str, store: Path = STORE, cap: float = CAP
-    ) -> None:
+    def __init__(self, run_epoch: Callable[[int], Logs], variables: list, key: str, store: Path = STORE) -> None:
         self.run_epoch = run_epoch
         self.variables = variables
         self.key = key
         self.store = store
-        self.cap = cap
         self.folder = store / key
         self.lock = FileLock(store / f"{key}.lock")
         self.writable = True
-        self.said: set[str] = set()
+        self.room = 0  # bytes that may be written before the store is measured again
         self.epoch = 0
         self.read_back: list[int] = []
         self.computed: list[int] = []
@@ -110,18 +107,19 @@ class StoredEpochs:
         self.epoch = epoch
         before = digest(*self._state())
         record = self._read(epoch, before)
-        # Only who has to compute takes the lock, and keeps it. Meanwhile another may have written the record.
-        if record is None and not self.lock.is_locked and self._locked():
-            record = self._read(epoch, before)
+        if record is None and self.writable and not self.lock.is_locked:  # kept until training ends
+            self._lock()
+            record = self._read(epoch, before)  # another process may have written it meanwhile
         if record is not None:
-            for variable, value in zip(self.variables, record.state, strict=True):
+            state, logs = record
+            for variable, value in zip(self.variables, state, strict=True):
                 variable.assign(value)
             self.read_back.append(epoch)
-            return record.logs
+            return logs
         logs = self.run_epoch(epoch)
         self.computed.append(epoch)
         if self.writable:
-            self._write(epoch, before, Record(self._state(), logs))
+            self._write(epoch, before, logs)
         return logs
 
     def __enter__(self) -> Self:
@@ -130,7 +128,7 @@ class StoredEpochs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let the next process compute; say in an interruption where it came and what is stored."""
+        """Release the lock; note in an interruption where it came and what is stored."""
         self.lock.release()
         if isinstance(error, KeyboardInterrupt):
             done = self.read_back + self.computed
@@ -139,14 +137,9 @@ class StoredEpochs:
                 error.add_note(f"(stored: {spans(sorted(done))})")
 
     def summary(self) -> str:
-        """What was read back and what computed: "epochs 1-9 read back, 10-14 computed"."""
+        """Return which epochs were read back and which computed: "epochs 1-9 read back, 10-14 computed"."""
         parts = ((self.read_back, f"read back (computed before, in {STORE})"), (self.computed, "computed"))
         return "epochs " + ", ".join(f"{spans(epochs)} {how}" for epochs, how in parts if epochs)
-
-    def hand_over(self) -> None:
-        """Write the same, counted, for a process that asked for it: no output of a stage says what was stored."""
-        if path := os.environ.get(COUNTS_TO):
-            save_json(Path(path), {"read_back": len(self.read_back), "computed": len(self.computed)})
 
     def _state(self) -> State:
         return [np.asarray(variable) for variable in self.variables]
@@ -154,172 +147,132 @@ class StoredEpochs:
     def _path(self, epoch: int, before: str) -> Path:
         return self.folder / f"{epoch + 1:06}-{before}"
 
-    def _seal(self, epoch: int, before: str, body: bytes) -> bytes:
+    def _checksum(self, epoch: int, before: str, body: bytes) -> bytes:
         return digest(self.key, str(epoch), before, body).encode()
 
-    def _read(self, epoch: int, before: str) -> Record | None:
-        path = self._path(epoch, before)
+    def _read(self, epoch: int, before: str) -> tuple[State, Logs] | None:
+        """Return the state and the logs after an epoch, or None if there is no valid record."""
         try:
-            seal, _, body = path.read_bytes().partition(b"\n")
-        except (FileNotFoundError, NotADirectoryError):
+            checksum, _, body = self._path(epoch, before).read_bytes().partition(b"\n")
+        except OSError:
             return None
-        except OSError as error:
-            self._say(f"{path} cannot be read ({one_line(error.strerror or error)}): epoch {epoch + 1} is computed")
+        if checksum != self._checksum(epoch, before, body):
             return None
-        if seal != self._seal(epoch, before, body):
-            self._say(f"{path} is damaged: epoch {epoch + 1} is computed")
-            return None
-        with suppress(OSError):  # where nothing can be written, nothing is evicted either
+        with suppress(OSError):  # marks the key as recently used
             os.utime(self.folder)
         with np.load(io.BytesIO(body)) as arrays:
-            return Record([arrays[f"arr_{n}"] for n in range(len(self.variables))], json.loads(str(arrays["logs"])))
+            return [arrays[f"arr_{n}"] for n in range(len(self.variables))], json.loads(str(arrays["logs"]))
 
-    def _write(self, epoch: int, before: str, record: Record) -> None:
+    def _write(self, epoch: int, before: str, logs: Logs) -> None:
         buffer = io.BytesIO()
-        np.savez(buffer, *record.state, logs=np.array(json.dumps(record.logs)))
+        np.savez(buffer, *self._state(), logs=np.array(json.dumps(logs)))
         body = buffer.getvalue()
-        contents = self._seal(epoch, before, body) + b"\n" + body
+        contents = self._checksum(epoch, before, body) + b"\n" + body
         path = self._path(epoch, before)
         temporary = path.with_name(f"{UNFINISHED}{path.name}")
         try:
-            with FileLock(self.store / ".lock"):  # one at a time counts and evicts, or the cap would not hold
-                self._make_room(len(contents))
-                self.folder.mkdir(parents=True, exist_ok=True)
-                try:
-                    with temporary.open("wb") as file:
-                        file.write(contents)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    temporary.replace(path)
-                finally:
-                    temporary.unlink(missing_ok=True)
+            self._make_room(len(contents))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_bytes(contents)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
         except OSError as error:
             self._go_on_without(error)
 
-    def _locked(self) -> bool:
-        """Whether this process is now the one that computes under this key; it waits until then."""
-        if not self.writable:
-            return False
+    def _lock(self) -> None:
+        """Wait until this process is the only one that computes under the key."""
         try:
             self.store.mkdir(parents=True, exist_ok=True)
             acquire(self.lock, "another process computes the same epochs: waiting for it to end")
         except OSError as error:
             self._go_on_without(error)
-        return self.lock.is_locked
 
     def _make_room(self, needed: int) -> None:
-        """Evict keys, the least recently used first, until `needed` more bytes fit under the cap.
+        """Evict keys, the least recently used first, until `needed` more bytes fit into the store's share of the disk.
 
         Raises:
-            OSError: they do not, whatever is evicted.
+            OSError: they do not fit even then.
         """
+        if needed > self.room:
+            with FileLock(self.store / ".lock"):  # two processes would evict the same keys
+                self.room = self._evict(needed)
+        self.room -= needed
+
+    def _evict(self, needed: int) -> int:
+        """Return how many bytes may be written now."""
         keys = [folder for folder in self.store.iterdir() if folder.is_dir()]
         sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in keys}
-        excess = sum(sizes.values()) + needed - self.cap * 1e9
+        size = sum(sizes.values())
+        room = int(SHARE * (shutil.disk_usage(self.store).free + size)) - size
         for folder in sorted(sizes, key=lambda folder: folder.stat().st_mtime_ns):
-            if excess > 0 and folder != self.folder:
+            if room < needed:
                 lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-                with suppress(Timeout), lock.acquire(blocking=False):  # where a process computes, nothing is evicted
+                with suppress(Timeout), lock.acquire(blocking=False):  # a process that computes keeps its key, as here
                     shutil.rmtree(folder)
-                    excess -= sizes[folder]
-        if excess > 0:
-            raise OSError(errno.EDQUOT, f"its cap of {self.cap:g} GB is reached; {CAP_SET} sets another")
+                    room += sizes[folder]
+        if room < needed:
+            raise OSError(errno.EDQUOT, f"its share of the free disk, {SHARE:.0%}, is used up")
+        return room
 
     def _go_on_without(self, error: OSError) -> None:
         self.writable = False
-        self._say(f"{self.store} cannot be written ({one_line(error.strerror or error)}): training goes on without it")
-
-    def _say(self, line: str) -> None:
-        if line not in self.said:  # a damaged record is looked at again once this process may compute
-            self.said.add(line)
-            print(line, file=sys.stderr, flush=True)
+        reason = one_line(error.strerror or error)
+        print(f"{self.store} cannot be written ({reason}): training goes on without it", file=sys.stderr, flush=True)
 
 
-def epoch_key(
-    model: "keras.Model", train: Images, val: Images, *, batch_size: int, seed: int, environment: dict[str, str]
-) -> str:
-    """A name for all that decides an epoch besides the state before it: the same arguments as `epochs.epoch_runner`'s,
-    what computes them, and how. What callbacks do is not in it: they decide which epochs are run and kept.
+def data_digest(train: Images, val: Images) -> str:
+    """Return a digest of all images and labels that an epoch reads."""
+    return digest(*(array for part in (train, val) for array in (part.images, part.labels)))
+
+
+def syntax(source: str) -> str:
+    """Return the syntax tree of a module without docstrings, so that comments and layout do not count.
+
+    It differs between Python versions, which costs time and nothing else.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def epoch_key(model: "keras.Model", data: str, *, batch_size: int, seed: int, environment: dict[str, str]) -> str:
+    """Return a digest of everything that decides an epoch except the state before it.
+
+    Callbacks do not count: they decide which epochs are run and kept.
+
+    Args:
+        model: compiled.
+        data: `data_digest` of the images.
+        batch_size: as in params.yaml.
+        seed: decides the order of the images.
+        environment: as in metrics/environment.json.
     """
     from stages.training.backend import threads
     from stages.training.model import evaluation_batch
 
-    settings = {name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC)}
-    described = [FORM, model.get_config(), model.get_compile_config(), batch_size, seed, environment, settings]
-    described += [evaluation_batch(model), threads()]
-    sources = [Path(__file__).with_name(name).read_bytes() for name in COMPUTING]
-    arrays = [array for part in (train, val) for array in (part.images, part.labels)]
-    return digest(json.dumps(described, sort_keys=True), *sources, *arrays)
+    settings = {
+        name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC) and name not in HARMLESS
+    }
+    described = [RECORD_VERSION, model.get_config(), model.get_compile_config(), batch_size, seed, environment]
+    described += [settings, evaluation_batch(model), threads()]
+    sources = [syntax(Path(__file__).with_name(name).read_text(encoding="utf-8")) for name in COMPUTING]
+    return digest(json.dumps(described, sort_keys=True), *sources, data)
 
 
 def stored_epochs(
     model: "keras.Model", train: Images, val: Images, environment: dict[str, str], *, batch_size: int, seed: int
 ) -> StoredEpochs:
-    """What brings the model through an epoch: to be given to `run_epochs`.
-
-    Raises:
-        UserError: the environment says no cap that could be one.
-    """
+    """Return a function for `run_epochs` that reads each epoch from the store, or computes and stores it."""
     from stages.training.epochs import epoch_runner
 
-    batch_size = min(batch_size, len(train.labels))  # as in `fit`: one smaller batch
+    data = data_digest(train, val)
     return StoredEpochs(
         epoch_runner(model, train, val, batch_size, seed),
         [*model.variables, *model.optimizer.variables],
-        epoch_key(model, train, val, batch_size=batch_size, seed=seed, environment=environment),
+        epoch_key(model, data, batch_size=batch_size, seed=seed, environment=environment),
         main_checkout() / STORE,
-        cap(),
     )
-
-
-def stored_history(
-    model: "keras.Model",
-    train: Images,
-    val: Images,
-    environment: dict[str, str],
-    epochs: int,
-    *,
-    batch_size: int,
-    seed: int,
-) -> tuple[dict[str, list[float]], int]:
-    """The logs of a training that nothing stops, for who wants nothing else of it: read back, or computed and written.
-
-    One record of a few kB in the place of a state an epoch: so hundreds of trainings find room, and one that is killed
-    begins again.
-
-    Returns:
-        Keras's `History.history`, and how many epochs were computed.
-
-    Raises:
-        UserError: see `stored_epochs`; a loss is not finite any more.
-    """
-    from stages.training.callbacks import StopIfUnwanted
-    from stages.training.epochs import epoch_runner, run_epochs
-
-    batch_size = min(batch_size, len(train.labels))
-
-    def all_up_to(epoch: int) -> dict[str, list[float]]:
-        run_epoch = epoch_runner(model, train, val, batch_size, seed)
-        return run_epochs(model, run_epoch, epoch + 1, [StopIfUnwanted()])
-
-    key = epoch_key(model, train, val, batch_size=batch_size, seed=seed, environment=environment)
-    key = digest(key, *map(np.asarray, model.variables))  # nothing says from which state, as an epoch's name does
-    with StoredEpochs(all_up_to, [], key, main_checkout() / STORE, cap()) as stored:
-        history = stored(epochs - 1)
-    return history, epochs if stored.computed else 0
-
-
-def cap() -> float:
-    """How many GB the store may hold.
-
-    Raises:
-        UserError: the environment says something else.
-    """
-    said = os.environ.get(CAP_SET)
-    try:
-        value = float(said) if said else CAP
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise UserError(f"{CAP_SET}: must be a number of GB, at least 0, got {said!r}")
-    return value

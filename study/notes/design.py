@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from stages.base.params import Integer, TrainingParams
 from stages.base.yaml_files import Checked, read_yaml
+from study.wording import Wording
 
 DESIGN = Path("study/notes.yaml")
 
@@ -15,52 +16,45 @@ Value = Literal[
 ]
 
 
-class Training(Checked):
-    """One row: a title, and parameters; `seed` is set for each run."""
+class Row(TrainingParams):
+    """A training: a title and parameters; `seed` is replaced for each run."""
 
-    title: str
-    params: TrainingParams
+    title: Wording
+
+    def params(self, seed: int) -> TrainingParams:
+        """Return the parameters with a seed."""
+        return TrainingParams(**self.model_dump(exclude={"title"}) | {"seed": seed})
 
 
 class Claim(Checked):
-    """A value of one training beside that of another, paired by seed."""
+    """A value of one training compared with that of another, paired by seed."""
 
-    claim: str
+    claim: Wording
     of: str
     beside: str
     value: Value
-    less: str
-    more: str
+    less: Wording  # what a significantly lower value means
+    more: Wording
 
 
 class Study(Checked):
     """The trainings and the claims."""
 
     seeds: Annotated[Integer, Field(ge=2)]
-    trainings: dict[str, Training]
+    shared: dict[str, Any]  # merged into each training by YAML itself
+    trainings: dict[str, Row]
     claims: Annotated[list[Claim], Field(min_length=1)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _merge(cls, values: Any) -> Any:  # noqa: ANN401
-        """Give each row what all rows share."""
-        shared, trainings = values.pop("shared", {}), values.get("trainings")
-        if isinstance(shared, dict) and isinstance(trainings, dict):
-            for name, row in trainings.items():
-                if isinstance(row, dict):
-                    title = row.pop("title", name)
-                    trainings[name] = {"title": title, "params": {"seed": 0, **shared, **row}}
-        return values
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if all(training.params.patience for training in self.trainings.values()):
+        if all(row.patience for row in self.trainings.values()):
             raise ValueError("trainings: must have one without early stopping (patience: null)")
-        for number, claim in enumerate(self.claims):
+        for claim in self.claims:
             if unknown := {claim.of, claim.beside} - set(self.trainings):
-                raise ValueError(f"claims: {claim.claim!r} is of a training that is not there: {', '.join(unknown)}")
-            if claim.claim in [other.claim for other in self.claims[:number]]:
-                raise ValueError(f"claims: must be there once each, got {claim.claim!r} twice")
+                raise ValueError(f"claims: {claim.claim.en!r} names an unknown training: {', '.join(unknown)}")
+        names = [claim.claim.en for claim in self.claims]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"claims: must be unique, got {twice[0]!r} twice")
         return self
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.experiments.significance import Spread
+from seeds.statistics import Spread
 from stages.report.style import SERIES, WIDTH
 
 Table = Mapping[str, np.ndarray]  # a curve's name -> [seeds, epochs] or [seeds, patiences]

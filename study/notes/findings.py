@@ -1,191 +1,179 @@
-"""Say in a table, two figures and plain words what the study found."""
+"""Describe what the notes' trainings show: tables, three figures, a page in two languages."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from stages.base.files import load_csv, load_json, save_csv
+from seeds.statistics import WORDS, Comparison, Spread, compare, spread, verdict
+from stages.base.files import load_json, save_csv, unusable
 from stages.base.inputs import Inputs
 from stages.base.params import written
 from stages.base.process import outputs, run
-from stages.experiments.significance import Comparison, Spread, compare, spread, verdict
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
-from study.notes.design import Claim, Study, Training, read_design
+from study.notes.design import Claim, Row, Study, read_design
 from study.notes.figures import Measured, curves, findings, patience
-from study.notes.korean import korean
-from study.notes.tables import Values, load_history, load_values, longest
+from study.wording import KOREAN, LANGUAGES
 
-# as Keras writes them
+FOLDER, DATA = Path("study/notes"), Path("metrics/data.json")
+TRAININGS, HISTORY, PATIENCE = (FOLDER / f"{name}.csv" for name in ("trainings", "history", "patience"))
+VALUES = ["epochs", "kept_epoch", "loss", "val_loss", "test_loss", "accuracy", "val_accuracy", "test_accuracy"]
+# As Keras writes them.
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop"}
-BENCHMARK, DATA = Path("benchmarks/results.json"), Path("metrics/data.json")
+
+Values = dict[str, dict[str, np.ndarray]]  # training -> value -> [seeds]
 
 
-def comparisons(study: Study, values: Values) -> list[tuple[Claim, Comparison]]:
-    """Each claim with what was measured, corrected for their number."""
-    differences = {
-        claim.claim: values[claim.of][claim.value] - values[claim.beside][claim.value] for claim in study.claims
-    }
-    return list(zip(study.claims, compare(differences).values(), strict=True))
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table with every digit.
+
+    Raises:
+        UserError: the file is absent or not a table.
+    """
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise unusable(path, error) from error
 
 
-def curve(training: Training) -> str:
-    """What its curve is called: the optimizer and the dropout rate."""
-    params = training.params
-    return OPTIMIZERS[params.optimizer] + (f", dropout {written(params.dropout)}" if params.dropout else "")
+def values_of(design: Study, trainings: pd.DataFrame, history: pd.DataFrame) -> Values:
+    """Return what was measured, and two differences of losses, in the order of the seeds.
 
+    `gap` is validation loss minus training loss, both measured after training with dropout off. `plotted_distance` is
+    the distance of the notes' two curves at the last epoch: their training loss has dropout on and is the mean over the
+    epoch.
 
-def labels(study: Study, curves: dict[str, str]) -> dict[str, str]:
-    """What each training is called where nothing else says what it is: its curve, and when it ends."""
-    ends = {
-        name: "early stopping" if training.params.patience is not None else f"{training.params.epochs} epochs"
-        for name, training in study.trainings.items()
-    }
-    told = {name: f"{curves[name]}, {end}" for name, end in ends.items()}
-    return (
-        told if len(set(told.values())) == len(told) else {name: each.title for name, each in study.trainings.items()}
+    Raises:
+        UserError: the table has other trainings or seeds than the design.
+    """
+    expected = [(name, seed) for seed in range(1, design.seeds + 1) for name in design.trainings]
+    if list(zip(trainings["training"], trainings["seed"], strict=True)) != expected:
+        raise unusable(TRAININGS, "its trainings and seeds are not those of study/notes.yaml")
+    keys = ["training", "seed", "epochs"]
+    last = trainings[keys].merge(history.rename(columns={"epoch": "epochs"}), on=keys, how="left")
+    table = trainings.assign(
+        gap=trainings["val_loss"] - trainings["loss"], plotted_distance=last["val_loss"] - last["loss"]
     )
+    columns = [*VALUES, "gap", "plotted_distance"]
+    return {
+        name: {value: table.loc[table["training"] == name, value].to_numpy(float) for value in columns}
+        for name in design.trainings
+    }
 
 
-def found_of_dropout(study: Study, claims: list[tuple[Claim, Comparison]]) -> str:
-    """The finding: what dropout does to the gap and to accuracy, of two trainings that differ in nothing else."""
-    all_are = f"means of {study.seeds} seeds, 95% intervals"
-    found = {(claim.of, claim.beside, claim.value): comparison for claim, comparison in claims}
-    for (of, beside, value), gap in found.items():
-        with_it, without = (study.trainings[name].params for name in (of, beside))
-        accuracy = found.get((of, beside, "val_accuracy"))
-        if value == "gap" and accuracy and with_it == without.model_copy(update={"dropout": with_it.dropout}):
-            what = _does(gap, "narrows the gap", "widens the gap", "is not shown to change the gap")
-            how = _does(accuracy, "costs", "adds", "is not shown to change accuracy")
-            how += " of accuracy" * accuracy.is_shown
-            which = f"{curve(study.trainings[beside])}, {without.epochs} epochs"
-            return f"Dropout {what} and {how} ({which})\n{all_are}"
-    return f"Gap and validation accuracy\n{all_are}"
+def curve(row: Row) -> str:
+    """Name the curve of a training: its optimizer and its dropout rate."""
+    return OPTIMIZERS[row.optimizer] + (f", dropout {written(row.dropout)}" if row.dropout else "")
 
 
-def _does(found: Comparison, less: str, more: str, nothing: str) -> str:
-    if not found.is_shown:
-        return nothing
-    by = f"{abs(found.difference.mean):.3f}"
-    does = less if found.difference.mean < 0 else more
-    return f"{does} {by}" if does in ("costs", "adds") else f"{does} by {by}"
+def does_dropout(design: Study, found: dict[Claim, Comparison]) -> str:
+    """Return the title of the findings: what dropout does to the gap and to accuracy, all else being equal."""
+    method = f"means of {design.seeds} seeds, 95% intervals"
+    by_values = {(claim.of, claim.beside, claim.value): comparison for claim, comparison in found.items()}
+    for (of, beside, value), gap in by_values.items():
+        with_dropout, without = (design.trainings[name] for name in (of, beside))
+        accuracy = by_values.get((of, beside, "val_accuracy"))
+        alike = with_dropout.params(0) == without.model_copy(update={"dropout": with_dropout.dropout}).params(0)
+        if value == "gap" and accuracy and alike:
+            change = f"{abs(gap.difference.mean):.3f}"
+            nothing = dict.fromkeys(WORDS, "is not shown to change the gap")
+            on_gap = verdict(gap, f"narrows the gap by {change}", f"widens the gap by {change}", nothing)
+            change = f"{abs(accuracy.difference.mean):.3f} of accuracy"
+            nothing = dict.fromkeys(WORDS, "is not shown to change accuracy")
+            on_accuracy = verdict(accuracy, f"costs {change}", f"adds {change}", nothing)
+            which = f"{curve(without)}, {without.epochs} epochs"
+            return f"Dropout {on_gap} and {on_accuracy} ({which})\n{method}"
+    return f"Gap and validation accuracy\n{method}"
 
 
-def command(training: Training, seed: int) -> str:
-    """The command that runs it as an experiment of the pipeline."""
-    names = ("optimizer", "dropout", "epochs", "patience")
-    values = {name: getattr(training.params, name) for name in names} | {"seed": seed}
+def figures(design: Study, values: Values, history: pd.DataFrame, found: dict[Claim, Comparison]) -> dict[str, Figure]:
+    """Draw the three figures, by the names of their files."""
+    rows = design.trainings
+    names = {name: curve(row) for name, row in rows.items()}
+    # The longest training of each curve that nothing stopped.
+    whole: dict[str, str] = {}
+    for name in sorted(rows, key=lambda name: rows[name].epochs):
+        if rows[name].patience is None:
+            whole[names[name]] = name
+    whole = {names[name]: name for name in rows if name in whole.values()}
+
+    def by_seed(table: pd.DataFrame, column: str, value: str) -> dict[str, np.ndarray]:
+        """Return [seeds, values of the column] for each curve."""
+        return {
+            name: table[table["training"] == training].pivot(index="seed", columns=column, values=value).to_numpy()
+            for name, training in whole.items()
+        }
+
+    stopped = {
+        names[name]: np.stack((values[name]["kept_epoch"], values[name]["val_loss"]), axis=-1)  # [seeds, 2]
+        for name, row in rows.items()
+        if row.patience is not None and names[name] in whole
+    }
+
+    def place(name: str) -> tuple[int, bool, int]:
+        return list(names.values()).index(names[name]), rows[name].patience is not None, rows[name].epochs
+
+    measured = []
+    for name in sorted(rows, key=place):
+        ends = "early stopping" if rows[name].patience is not None else f"{rows[name].epochs} epochs"
+        of = values[name]
+        measured.append(Measured(f"{names[name]}, {ends}", names[name], spread(of["gap"]), spread(of["val_accuracy"])))
+    tried = read_table(PATIENCE)
+
+    return {
+        "findings": findings(does_dropout(design, found), measured),
+        "curves": curves(by_seed(history, "epoch", "loss"), by_seed(history, "epoch", "val_loss"), stopped),
+        "patience": patience(
+            np.unique(tried["patience"]), by_seed(tried, "patience", "val_loss"), by_seed(tried, "patience", "epochs")
+        ),
+    }
+
+
+def command(row: Row, seed: int) -> str:
+    """Return the command that runs a training as an experiment of the pipeline."""
+    names = ("optimizer", "dropout", "epochs", "patience", "save_best_only")
+    values = {name: getattr(row, name) for name in names} | {"seed": seed}
     return " ".join(["dvc exp run", *(f"-S {name}={written(value, 'null')}" for name, value in values.items())])
 
 
-def told(claim: Claim, found: Comparison) -> str:
-    """What was found of a claim, in words."""
-    return verdict(found, claim.less, claim.more)
-
-
-def figures(
-    study: Study,
-    values: Values,
-    history: dict[str, dict[str, np.ndarray]],
-    spreads: dict[str, dict[str, Spread]],
-    claims: list[tuple[Claim, Comparison]],
-) -> dict[str, Figure]:
-    """The three figures, by the names of their files."""
-    longer = longest(study)
-    whole = [name for name in study.trainings if longer.get(name) == name]
-    names = {name: curve(training) for name, training in study.trainings.items()}
-    if len({names[name] for name in whole}) < len(whole):  # they differ in something else
-        names = {name: training.title for name, training in study.trainings.items()}
-    loss, val_loss = ({names[name]: history[metric][name] for name in whole} for metric in ("loss", "val_loss"))
-    stopped = {
-        names[longer[name]]: np.stack((values[name]["kept_epoch"], values[name]["val_loss"]), axis=-1)
-        for name in longer
-        if study.trainings[name].params.patience is not None
-    }
-
-    def place(name: str) -> tuple:
-        params = study.trainings[name].params
-        first = next(other for other in study.trainings if names[other] == names[name])
-        return list(study.trainings).index(first), params.patience is not None, params.epochs
-
-    called = labels(study, names)
-    measured = [
-        Measured(called[name], names[name], spreads[name]["gap"], spreads[name]["val_accuracy"])
-        for name in sorted(study.trainings, key=place)
-    ]
-
-    columns = {"training": str, "seed": int, "patience": int, "epochs": int, "val_loss": float}
-    rows = [row for row in load_csv(Path("study/notes/patience.csv"), columns) if row["training"] in whole]
-    patiences = np.unique([row["patience"] for row in rows])
-    kept, run = (
-        {
-            names[name]: np.reshape([row[column] for row in rows if row["training"] == name], (study.seeds, -1))
-            for name in whole
-        }
-        for column in ("val_loss", "epochs")
-    )
-    return {
-        "findings": findings(found_of_dropout(study, claims), measured),
-        "curves": curves(loss, val_loss, stopped),
-        "patience": patience(patiences, kept, run),
-    }
-
-
-def seconds_an_epoch() -> tuple[float, str]:
-    """How long an epoch takes, and on what: from the benchmark, since a result says nothing of the machine's time."""
-    benchmark = load_json(BENCHMARK, "machine", "rows")
-    row = next(row for row in benchmark["rows"] if row["name"] == "an epoch with validation")
-    return row["ours"]["median"], "{cores} cores, {processor}".format(**benchmark["machine"])
-
-
-def page(
-    template: str, study: Study, spreads: dict[str, dict[str, Spread]], claims: list[tuple[Claim, Comparison]]
-) -> str:
-    """study/notes/README.md and its Korean twin."""
-    seconds, machine = seconds_an_epoch()
-    data = load_json(DATA, "dataset", "train", "val", "test")
-    return render(
-        Path(f"study/notes/{template}.jinja"),
-        study=study,
-        data=data,
-        spreads=spreads,
-        claims=claims,
-        told=told,
-        korean=korean,
-        command=command,
-        seconds=seconds,
-        machine=machine,
-    )
+def answer(claim: Claim, found: Comparison, language: str) -> str:
+    """Say in a language whether a claim holds."""
+    less, more = (getattr(wording, language) for wording in (claim.less, claim.more))
+    return verdict(found, less, more, {"en": WORDS, "ko": KOREAN}[language])
 
 
 def main() -> None:
     """Tables in study/notes/ -> study/notes/{results,claims}.csv, {findings,curves,patience}.png, README{,.ko}.md."""
     inputs = Inputs("notes-findings", "study/dvc.yaml")
-    study = read_design()
-    history = load_history(study)
-    values = load_values(study, history)
+    design, history = read_design(), read_table(HISTORY)
+    values = values_of(design, read_table(TRAININGS), history)
     spreads = {name: {value: spread(seeds) for value, seeds in row.items()} for name, row in values.items()}
-    claims = comparisons(study, values)
+    differences = {claim: values[claim.of][claim.value] - values[claim.beside][claim.value] for claim in design.claims}
+    found = compare(differences)
     use_style()
-    drawn = figures(study, values, history, spreads, claims)
-    with outputs(inputs.stop_if_changed) as begin:
+    drawn = figures(design, values, history, found)
+    page = {"study": design, "spreads": spreads, "found": found, "answer": answer, "command": command}
+    page |= {"data": load_json(DATA, "dataset", "train", "val", "test")}
+    with outputs(inputs) as begin:
         save_csv(
-            begin(Path("study/notes/results.csv")),
+            begin(FOLDER / "results.csv"),
             ["training", "value", *Spread._fields],
-            ([name, value, *found] for name, row in spreads.items() for value, found in row.items()),
+            ([name, value, *row] for name, of in spreads.items() for value, row in of.items()),
         )
         save_csv(
-            begin(Path("study/notes/claims.csv")),
+            begin(FOLDER / "claims.csv"),
             ["of", "beside", "value", *Spread._fields, *Comparison._fields[1:]],
-            ([claim.of, claim.beside, claim.value, *found.difference, *found[1:]] for claim, found in claims),
+            ([claim.of, claim.beside, claim.value, *row.difference, *row[1:]] for claim, row in found.items()),
         )
         for name, figure in drawn.items():
-            save_png(figure, begin(Path(f"study/notes/{name}.png")))
-        for name in ("README.md", "README.ko.md"):
-            begin(Path(f"study/notes/{name}")).write_text(page(name, study, spreads, claims), encoding="utf-8")
-    for claim, found in claims:
-        print(f"{claim.claim}: {told(claim, found)}")
+            save_png(figure, begin(FOLDER / f"{name}.png"))
+        for name in LANGUAGES.values():
+            text = render(FOLDER / f"{name}.jinja", **page)
+            begin(FOLDER / name).write_text(text, encoding="utf-8")
+    for claim, row in found.items():
+        print(f"{claim.claim.en}: {answer(claim, row, 'en')}")
 
 
 if __name__ == "__main__":

@@ -1,44 +1,50 @@
-"""Train all rows of the study with all seeds, several seeds at a time."""
+"""Train every row of study/notes.yaml with every seed: `python -m study.notes.trainings`."""
 
-import time
-from datetime import timedelta
-from itertools import chain
 from pathlib import Path
 
-from joblib import Parallel, cpu_count, delayed
-
+from seeds import engine
+from seeds.training import MEASURED, Training
 from stages.base.files import save_csv
 from stages.base.inputs import Inputs
-from stages.base.process import outputs, run, stop_if_unwanted
+from stages.base.params import METRICS
+from stages.base.process import outputs, run
 from study.notes.design import read_design
+from study.stopping import with_patience
+
+PATIENCES = range(1, 11)
+TRAININGS = ("training", "seed", "epochs", "kept_epoch", *MEASURED)
+HISTORY = ("training", "seed", "epoch", *METRICS)
+PATIENCE = ("training", "seed", "patience", "epochs", "kept_epoch", "val_loss", "val_accuracy")
 
 
 def main() -> None:
-    """study/notes.yaml, data/prepared/ -> tables in study/notes/."""
+    """study/notes.yaml, data/prepared/ -> study/notes/{trainings,history,patience}.csv."""
     inputs = Inputs("notes-trainings", "study/dvc.yaml")
-    study = read_design()
-    trainings = {name: training.params for name, training in study.trainings.items()}
-    seeds = range(1, study.seeds + 1)
-
-    from study.notes.seed import HISTORY, PATIENCE, TRAININGS, train_all
-
-    with outputs(inputs.stop_if_changed) as begin:
-        start, rows = time.perf_counter(), []
-        jobs = min(cpu_count(), 4, study.seeds)  # a process takes less than a gigabyte
-        done = Parallel(jobs, return_as="generator")(delayed(train_all)(trainings, seed) for seed in seeds)
-        for seed, found in zip(seeds, done, strict=True):
-            stop_if_unwanted()
-            rows.append(found)
-            print(
-                f"seed {seed} of {study.seeds}: {found.computed} epochs computed, {found.read_back} read back",
-                flush=True,
-            )
-        for name, columns in (("trainings", TRAININGS), ("history", HISTORY), ("patience", PATIENCE)):
-            table = chain.from_iterable(getattr(found, name) for found in rows)
-            save_csv(begin(Path(f"study/notes/{name}.csv")), columns, table)
-    took = timedelta(seconds=round(time.perf_counter() - start))
-    computed, read_back = (sum(getattr(found, name) for found in rows) for name in ("computed", "read_back"))
-    print(f"{computed} epochs computed, {read_back} read back, {took}, {jobs} processes")
+    design = read_design()
+    asked = {
+        (name, seed): Training(row.params(seed))
+        for seed in range(1, design.seeds + 1)
+        for name, row in design.trainings.items()
+    }
+    with outputs(inputs) as begin:
+        results = dict(zip(asked, engine.run(list(asked.values())), strict=True))
+        trainings = ([*of, *result.row.values()] for of, result in results.items())
+        save_csv(begin(Path("study/notes/trainings.csv")), TRAININGS, trainings)
+        epochs = (
+            [*of, epoch, *values]
+            for of, result in results.items()
+            for epoch, values in enumerate(zip(*(result.history[name] for name in METRICS), strict=True), 1)
+        )
+        save_csv(begin(Path("study/notes/history.csv")), HISTORY, epochs)
+        patience = []
+        for of, training in asked.items():
+            if training.params.patience is None:
+                history, monitor = results[of].history, training.params.monitor
+                for patience_tried in PATIENCES:
+                    last, kept = with_patience(history, monitor, patience_tried, training.params.min_delta)
+                    values = (history[name][kept - 1] for name in ("val_loss", "val_accuracy"))
+                    patience.append([*of, patience_tried, last, kept, *values])
+        save_csv(begin(Path("study/notes/patience.csv")), PATIENCE, patience)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from stages.experiments.significance import Spread
+from seeds.statistics import Spread
 from stages.report.style import SERIES, WIDTH
 
 APART = 1.07  # of two lines beside each other, on a logarithmic axis

@@ -1,102 +1,105 @@
-"""All outputs of a stage, or none: in one process, without DVC."""
+"""All outputs of a stage, or none."""
 
 import errno
+import fcntl
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from stages.base.errors import ProjectError
-from stages.base.process import LOCK, UNFINISHED, note_who_waits, outputs, stop_if_unwanted
+from stages.base.process import LOCK, UNFINISHED, outputs
+
+PREVIOUS = {"metrics/a.json": "previous", "plots/b.csv": "previous"}
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch) -> Path:
-    """The current folder, with yesterday's results."""
+def folder(tmp_path: Path, monkeypatch) -> None:
+    """Work in a folder with previous results."""
     monkeypatch.chdir(tmp_path)
-    for name in ("metrics/a.json", "plots/b.csv"):
+    for name, text in PREVIOUS.items():
         Path(name).parent.mkdir()
-        Path(name).write_text("yesterday's")
-    return tmp_path
+        Path(name).write_text(text)
 
 
 def files() -> dict[str, str]:
-    return {
-        path.as_posix(): path.read_text() for path in Path().rglob("*") if path.is_file() and path.name != LOCK.name
-    }
+    paths = (path for path in Path().rglob("*") if path.is_file() and path != LOCK)
+    return {path.as_posix(): path.read_text() for path in paths}
 
 
-YESTERDAY = {"metrics/a.json": "yesterday's", "plots/b.csv": "yesterday's"}
-
-
-def test_outputs_get_their_names_at_the_end_and_not_before():
+def test_outputs_get_their_names_at_the_end_and_have_their_suffix_before():
     with outputs() as begin:
         begin(Path("metrics/a.json")).write_text("new")
-        begin(Path("models/deep/c.keras")).write_text("new")
-        assert YESTERDAY.items() <= files().items()
-        assert not Path("models/deep/c.keras").exists()
-    assert files() == YESTERDAY | {"metrics/a.json": "new", "models/deep/c.keras": "new"}
+        model = begin(Path("models/deep/c.keras"))
+        model.write_text("new")
+        assert model == begin(Path("models/deep/c.keras")) == Path(f"models/deep/{UNFINISHED}c.keras")
+        assert files() == PREVIOUS | {f"metrics/{UNFINISHED}a.json": "new", model.as_posix(): "new"}
+    assert files() == PREVIOUS | {"metrics/a.json": "new", "models/deep/c.keras": "new"}
 
 
-def test_an_output_is_written_beside_its_place_with_its_own_ending_and_once():
+def write_then_raise(error: BaseException) -> None:
     with outputs() as begin:
-        first = begin(Path("models/c.keras"))
-        assert (first.parent, first.suffix, first.name) == (Path("models"), ".keras", f"{UNFINISHED}c.keras")
-        assert begin(Path("models/c.keras")) == first
-        first.touch()
+        begin(Path("metrics/a.json")).write_text("half")
+        begin(Path("plots/b.csv"))
+        raise error
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a fault"), KeyboardInterrupt(), ProjectError("refused")])
-def test_whatever_ends_a_stage_leaves_what_was_there_and_nothing_half_done(error: BaseException):
-    def stage() -> None:
-        with outputs() as begin:
-            begin(Path("metrics/a.json")).write_text("half")
-            begin(Path("plots/b.csv"))
-            raise error
-
-    with pytest.raises(type(error)):
-        stage()
-    assert files() == YESTERDAY
+def test_a_stage_that_fails_leaves_the_previous_outputs_and_no_others_and_the_next_one_can_run(error: BaseException):
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            write_then_raise(error)
+    assert files() == PREVIOUS
 
 
-def test_a_check_that_fails_at_the_end_leaves_none():
-    def changed() -> None:
-        assert begin(Path("metrics/a.json")).read_text() == "new"  # all is written when it is called
-        raise ProjectError("an input was changed")
-
-    with pytest.raises(ProjectError, match="an input was changed"), outputs(changed) as begin:
-        begin(Path("metrics/a.json")).write_text("new")
-    assert files() == YESTERDAY
-
-
-def test_a_write_that_fails_without_saying_where_is_told_by_its_folders():
-    def stage() -> None:
-        with outputs() as begin:
-            begin(Path("plots/b.csv"))
-            begin(Path("metrics/a.json"))
-            raise OSError(errno.ENOSPC, "No space left on device")
-
+def test_a_write_to_a_full_disk_is_reported_with_the_folders():
     with pytest.raises(OSError, match="No space left") as full:
-        stage()
+        write_then_raise(OSError(errno.ENOSPC, "No space left on device"))
     assert full.value.filename == "metrics, plots"
-    assert files() == YESTERDAY
 
 
-def test_the_next_stage_can_begin_however_the_last_one_ended():
-    with pytest.raises(RuntimeError), outputs():
-        raise RuntimeError
+def test_a_folder_in_the_place_of_the_last_output_replaces_none():
+    def stage() -> None:
+        with outputs() as begin:
+            for path in (Path("metrics/a.json"), Path("plots/c")):
+                begin(path).write_text("new")
+
+    Path("plots/c").mkdir()
+    with pytest.raises(IsADirectoryError, match="plots/c"):
+        stage()
+    assert files() == PREVIOUS
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_renames_comes_too_late(monkeypatch, number: signal.Signals):
+    replace = Path.replace
+
+    def interrupted(path: Path, target: Path) -> None:
+        os.kill(os.getpid(), number)
+        replace(path, target)
+
+    def stop(number: int, frame: object) -> None:
+        raise InterruptedError
+
+    handler = signal.signal(number, stop)
+    try:
+        with outputs() as begin:
+            for name in PREVIOUS:
+                begin(Path(name)).write_text("new")
+            monkeypatch.setattr(Path, "replace", interrupted)
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, handler)
+    assert files() == dict.fromkeys(PREVIOUS, "new")
+
+
+def test_a_stage_waits_for_another_one_and_says_so(capsys):
+    other = LOCK.open("w")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    threading.Timer(0.2, other.close).start()
     with outputs() as begin:
         begin(Path("plots/b.csv")).write_text("new")
+    assert "another stage" in capsys.readouterr().err
     assert files()["plots/b.csv"] == "new"
-
-
-def test_who_was_started_by_a_dvc_that_is_gone_writes_nothing(monkeypatch):
-    monkeypatch.setattr("stages.base.process._waiting", [])
-    monkeypatch.setattr("stages.base.process._starter", lambda: "dvc")
-    note_who_waits()
-    stop_if_unwanted()
-    monkeypatch.setattr("stages.base.process._starter", lambda: "init")
-    stop_if_unwanted()  # started by a person, whose terminal may be closed
-    monkeypatch.setenv("DVC_STAGE", "train")
-    with pytest.raises(ProjectError, match="the dvc that started this stage is gone"), outputs() as begin:
-        begin(Path("metrics/a.json")).write_text("new")
-    assert files() == YESTERDAY

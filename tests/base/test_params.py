@@ -1,64 +1,38 @@
+"""params.yaml as people and DVC write it."""
+
 from itertools import pairwise
 from pathlib import Path
 
-from stages.base.params import Params, read_params
-from tests.support.workspace import ROOT
+import pytest
 
-
-def test_the_committed_parameters_are_those_of_the_notes_last_training():
-    params = read_params(ROOT / "params.yaml")
-    assert params == Params(
-        dataset="fashion_mnist",
-        image_dir="data/examples",
-        image_size=28,
-        color_mode="grayscale",
-        test_size=0.2,
-        skip_unreadable=False,
-        val_size=0.2,
-        split_seed=42,
-        limit=None,
-        network="dense",
-        hidden_units=100,
-        dropout=0.3,
-        optimizer="adam",
-        learning_rate=0.001,
-        batch_size=32,
-        epochs=20,
-        lr_patience=None,
-        lr_factor=0.5,
-        seed=42,
-        monitor="val_loss",
-        patience=2,
-        min_delta=0,
-        restore_best_weights=True,
-        save_best_only=True,
-    )
+from stages.base.params import Params, read_params, written
+from tests.support.workspace import ROOT, params
 
 
 def test_every_parameter_has_a_comment_above_it():
     lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
-    commented = [
-        key.split(":")[0] for comment, key in pairwise(lines) if comment.startswith("# ") and key[:1].isalpha()
-    ]
+    commented = [key.split(":")[0] for above, key in pairwise(lines) if above.startswith("# ") and key[:1].isalpha()]
     assert sorted(commented) == sorted(Params.model_fields)
 
 
-def test_an_empty_value_as_dvc_writes_it_is_none(tmp_path: Path):
-    text = (
-        (ROOT / "params.yaml").read_text().replace("patience: 2\n", "patience: ''\n").replace("limit:\n", "limit: ''\n")
-    )
+def test_values_as_dvc_writes_them_are_read(tmp_path: Path):
+    """PyYAML reads 1e-05 as a string; `-S patience=` writes an empty string."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    for key, value in {"learning_rate": "1e-05", "patience": "''", "limit": "''", "lr_patience": ""}.items():
+        text = "\n".join(f"{key}: {value}" if line.startswith(f"{key}:") else line for line in text.split("\n"))
     (tmp_path / "params.yaml").write_text(text)
-    params = read_params(tmp_path / "params.yaml")
-    assert (params.patience, params.limit) == (None, None)
+    read = read_params(tmp_path / "params.yaml")
+    assert (read.learning_rate, read.patience, read.limit, read.lr_patience) == (1e-5, None, None, None)
 
 
-def test_numbers_as_dvc_writes_them_are_read(tmp_path: Path):
-    (tmp_path / "params.yaml").write_text(
-        (ROOT / "params.yaml").read_text().replace("learning_rate: 0.001", "learning_rate: 1e-05")
-    )
-    assert read_params(tmp_path / "params.yaml").learning_rate == 1e-5  # PyYAML reads a string
+def test_the_parameters_of_a_folder_count_only_for_a_folder():
+    assert "image_dir" in params(dataset="images").of_images()
+    assert params(dataset="sample").of_images().keys() == {"dataset", "val_size", "split_seed", "limit"}
 
 
-def test_an_empty_patience_means_no_early_stopping(tmp_path: Path):
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("patience: 2", "patience:"))
-    assert read_params(tmp_path / "params.yaml").patience is None
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (1e-05, "1e-05"), (1 / 3, str(1 / 3)), (20, "20"), (True, "true"), (None, "none"), ("Adam", "Adam")],
+)
+def test_values_are_written_as_in_params_yaml(value: object, text: str):
+    assert written(value) == text

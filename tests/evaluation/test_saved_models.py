@@ -1,10 +1,20 @@
-"""What is measured of a saved model."""
+"""Measure saved models as Keras does, and find models that disagree. tests/test_wrong_input.py damages them."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stages.base.errors import UserError
 from stages.data.images import Images
-from stages.evaluation.saved_models import measure, predict
+from stages.evaluation.saved_models import (
+    check_network,
+    check_saved_models,
+    load_model,
+    measure,
+    measure_and_predict,
+    predict,
+)
 from stages.training.backend import keras
 from stages.training.model import compile_model, compiled_model, evaluation_batch
 from stages.training.networks import NETWORKS, dropout_layer
@@ -24,7 +34,7 @@ COLOURED = random_images(5_000, 8, 8, 3)
 
 
 def own(shape: tuple[int, ...]) -> keras.Model:
-    """A reader's own network, with what depends on a batch, and with both kinds of penalty."""
+    """Return a network with layers that depend on the batch and with both kinds of regularization."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -47,16 +57,31 @@ def test_one_pass_gives_what_evaluate_and_predict_of_keras_give_to_the_bit(netwo
         compile_model(model, "adam", 0.001)
         size = evaluation_batch(model)
         for data in sets:
-            probabilities = np.empty((len(data.labels), 3), np.float32)
-            measured = measure(model, data, out=probabilities)
+            measured, probabilities = measure_and_predict(model, data)
             found = model.evaluate(data.images, data.labels, batch_size=size, verbose=0, return_dict=True)
             assert measured.model_dump() == found
             np.testing.assert_array_equal(probabilities, model.predict(data.images, batch_size=size, verbose=0))
             np.testing.assert_array_equal(probabilities, predict(model, data.images))
 
 
-def test_what_is_measured_is_the_weights_that_a_model_has_by_then():
+def test_a_model_is_measured_with_its_current_weights():
     model = compiled_model(FEW, params())
     before = measure(model, FEW)
     model.set_weights([weights * 0 for weights in model.get_weights()])
     assert measure(model, FEW) != before
+
+
+def test_a_saved_model_of_other_parameters_is_an_error(tmp_path: Path):
+    path = tmp_path / "model.keras"
+    compiled_model(FEW, params(dropout=0.25)).save(path)
+    check_network(path, load_model(path, FEW), compiled_model(FEW, params(dropout=0.25)))
+    for changes in ({"dropout": 0.5}, {"dropout": 0}, {"seed": 1}):
+        with pytest.raises(UserError, match="the parameters say"):
+            check_network(path, load_model(path, FEW), compiled_model(FEW, params(**changes)))
+
+
+def test_models_of_different_trainings_disagree():
+    one, other = compiled_model(FEW, params(seed=1)), compiled_model(FEW, params(seed=2))
+    assert check_saved_models(one, one, FEW) == measure(one, FEW)
+    with pytest.raises(UserError, match="disagree"):
+        check_saved_models(one, other, FEW)

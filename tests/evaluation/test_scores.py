@@ -1,30 +1,93 @@
+"""Scores against scikit-learn, SciPy and a simulation."""
+
 import numpy as np
 import pytest
+from scipy.stats import binom
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import classification_report
 
-from stages.evaluation.scores import macro_f1, per_class
+from stages.evaluation.scores import (
+    ReliabilityBin,
+    confidence_and_right,
+    difference_by_chance,
+    error_by_chance,
+    expected_calibration_error,
+    macro_f1,
+    per_class,
+    reliability,
+)
 
 
 def test_class_scores_agree_with_scikit_learns_report():
-    generator = np.random.default_rng(0)
-    labels, predicted = generator.integers(0, 3, (2, 200))
+    labels, predicted = np.random.default_rng(0).integers(0, 3, (2, 200))
     report = classification_report(labels, predicted, output_dict=True)
-    for number, scores in per_class(labels, predicted).items():
+    scores = per_class(labels, predicted)
+    for number, row in scores.items():
         expected = report[str(number)]
-        assert scores == (expected["precision"], expected["recall"], expected["f1-score"], expected["support"])
-    assert macro_f1(labels, predicted) == pytest.approx(report["macro avg"]["f1-score"])
+        assert row == (expected["precision"], expected["recall"], expected["f1-score"], expected["support"])
+    assert macro_f1(scores.values()) == report["macro avg"]["f1-score"]
 
 
 @pytest.mark.parametrize(
     ("labels", "predicted", "scores"),
     [
-        ([0, 0], [0, 0], {0: (1, 1, 1, 2)}),
         ([0, 0, 2], [0, 0, 2], {0: (1, 1, 1, 2), 2: (1, 1, 1, 1)}),
-        ([0, 0, 2], [0, 1, 2], {0: (1, 1 / 2, 2 / 3, 2), 2: (1, 1, 1, 1)}),  # taken for one without images
-        ([0, 0, 2], [0, 0, 0], {0: (2 / 3, 1, 4 / 5, 2), 2: (0, 0, 0, 1)}),  # never given as an answer
+        ([0, 0, 2], [0, 1, 2], {0: (1, 1 / 2, 2 / 3, 2), 2: (1, 1, 1, 1)}),  # 1 has no images
+        ([0, 0, 2], [0, 0, 0], {0: (2 / 3, 1, 4 / 5, 2), 2: (0, 0, 0, 1)}),  # 2 was never predicted
     ],
 )
-def test_a_class_without_images_has_no_score_and_is_in_no_mean(labels, predicted, scores):
-    given = np.array(labels, np.uint8), np.array(predicted)
-    assert per_class(*given) == {label: pytest.approx(score) for label, score in scores.items()}
-    assert macro_f1(*given) == pytest.approx(np.mean([f1 for _, _, f1, _ in scores.values()]))
+def test_a_class_without_images_has_no_score(labels, predicted, scores):
+    found = per_class(np.array(labels, np.uint8), np.array(predicted))
+    assert found == {label: pytest.approx(score) for label, score in scores.items()}
+
+
+def probabilities(confidence: list[float]) -> np.ndarray:
+    """Two classes; class 0 predicted with the given confidence."""
+    return np.array([[c, 1 - c] for c in confidence], np.float32)
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927): every p at most 1.96 standard errors from right / count."""
+    p = np.linspace(0, 1, 1_000_001)
+    inside = p[(right / count - p) ** 2 <= 1.959964**2 * p * (1 - p) / count]
+    return pytest.approx(inside[0], abs=2e-6), pytest.approx(inside[-1], abs=2e-6)
+
+
+def test_a_perfectly_calibrated_model_has_no_calibration_error():
+    table = reliability(probabilities([0.75] * 4), np.array([0, 0, 0, 1]))
+    assert [tuple(row) for row in table] == [(0.75, 0.75, *wilson(3, 4), 4)]
+    assert expected_calibration_error(table) == 0
+
+
+def test_the_calibration_error_is_weighted_by_count():
+    table = reliability(probabilities([0.625, 0.625, 0.625, 1.0]), np.array([0, 0, 0, 1]))
+    # three images with confidence 0.625, all right; one with confidence 1, wrong
+    assert expected_calibration_error(table) == pytest.approx((3 * 0.375 + 1 * 1.0) / 4)
+    assert confidence_and_right(table) == (pytest.approx(2.875 / 4), 3, 4)
+
+
+def test_bins_agree_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.5, 1, 1000)
+    correct = generator.random(1000) < confidence
+    table = reliability(probabilities(confidence), np.where(correct, 0, 1), bins=10)
+    accuracy, mean_confidence = calibration_curve(correct, confidence, n_bins=10)
+    np.testing.assert_allclose([row.accuracy for row in table], accuracy)
+    np.testing.assert_allclose([row.confidence for row in table], mean_confidence, rtol=1e-6)
+    assert sum(row.count for row in table) == 1000
+
+
+@pytest.mark.parametrize("bins", [[(0.4, 20), (0.9, 70)], [(0.3, 40), (0.62, 100), (0.97, 800)]])
+def test_what_chance_does_agrees_with_a_simulation(bins):
+    generator = np.random.default_rng(0)
+    confidence, count = (np.array(values) for values in zip(*bins, strict=True))
+    right = binom.rvs(count, confidence, size=(20_000, len(bins)), random_state=generator)  # [runs, bins]
+    table = [ReliabilityBin(share, 0.5, 0.0, 1.0, images) for share, images in bins]
+    differences = np.abs((right - count * confidence).sum(axis=1)) / count.sum()
+    assert difference_by_chance(table) == pytest.approx(np.quantile(differences, 0.95), rel=0.08)
+    errors = (np.abs(right / count - confidence) * count).sum(axis=1) / count.sum()
+    assert error_by_chance(table) == pytest.approx(errors.mean(), rel=0.05)
+
+
+def test_chance_can_always_make_one_mistake():
+    assert difference_by_chance([ReliabilityBin(0.9999, 0.999, 0.0, 1.0, 1000)]) == pytest.approx(1 / 1000)

@@ -1,339 +1,192 @@
-"""The real dvc in a clone of the working tree, on the digits."""
+"""The real dvc and make in a clone of the working tree, on the sample."""
 
 import csv
-import fcntl
-import functools
 import io
 import json
 import os
-import pty
 import re
-import shlex
 import shutil
-import struct
 import subprocess
-import termios
 from pathlib import Path
 
 import pytest
 
-from stages.base.errors import BACK
-from stages.commands.fetch import dvc_has_the_prepared_data
-from tests.support.clone import Clone, outputs, wait_for_queue
-from tests.support.workspace import ROOT, read_terminal, write_params
+from tests.support.clone import Clone, wait_for_queue
+from tests.support.workspace import SMALL, write_params
+
+UP_TO_DATE = "Data and pipelines are up to date."
 
 
-@pytest.fixture
-def make_clone(digits_clone: Clone) -> Clone:
-    """The clone, with this environment as its own: so that make need not install one."""
-    digits_clone.lend_environment()
-    return digits_clone
-
-
-def test_a_second_repro_does_nothing(digits_clone: Clone):
-    assert "Data and pipelines are up to date." in digits_clone.dvc("repro").stdout
-    assert digits_clone.git_status() == ""
-
-
-@pytest.mark.acceptance
-def test_running_all_again_leaves_every_byte(digits_clone: Clone):
-    digits_clone.dvc("repro", "--force")
-    assert digits_clone.git_status() == ""
-
-
-def test_the_stages_follow_each_other(digits_clone: Clone):
-    dot = digits_clone.dvc("dag", "--dot").stdout
-    for edge in (
-        '"check" -> "prepare"',
-        '"prepare" -> "train"',
-        '"prepare" -> "evaluate"',
-        '"train" -> "evaluate"',
-        '"evaluate" -> "plot"',
-    ):
-        assert edge in dot
-
-
-def test_an_experiment_changes_one_line_of_params_and_shows_in_the_diffs(digits_clone: Clone):
-    digits_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
-    changed = digits_clone.run("git", "diff", "--unified=0", "HEAD", "--", "params.yaml").stdout
-    lines = [line for line in changed.splitlines() if re.match(r"[+-]\w", line)]
-    assert lines == ["-dropout: 0.3", "+dropout: 0.5"]
-    params = json.loads(digits_clone.dvc("params", "diff", "--json").stdout)
-    assert (params["params.yaml"]["dropout"]["old"], params["params.yaml"]["dropout"]["new"]) == (0.3, 0.5)
-    metrics = json.loads(digits_clone.dvc("metrics", "diff", "--json").stdout)
-    assert metrics["metrics/evaluation.json"]["validation.loss"]["diff"] != 0
-    summary = digits_clone.run("python", ".github/summary.py", "HEAD").stdout
-    assert re.search(r"\| params\.yaml +\| dropout +\| 0\.3 +\| 0\.5 +\|", summary)
-    assert re.search(r"\| metrics/evaluation\.json +\| validation\.loss +\| [\d.]+ +\| [\d.]+ +\|", summary)
-    assert summary.count("xychart-beta") == 2
-    overlaid = digits_clone.dvc("plots", "diff", "HEAD", "workspace", "--json")
-    assert "warning" not in (overlaid.stdout + overlaid.stderr).lower()
-    drawn = json.loads(overlaid.stdout)["data"]
-    for plot in ("Loss", "Accuracy", "plots/predictions.csv", "plots/per_class.csv", "plots/mistakes.png"):
-        assert {revision for part in drawn[plot] for revision in part["revisions"]} == {"HEAD", "workspace"}
-
-    # and back, from DVC's run cache, without training again
-    digits_clone.run("git", "checkout", "HEAD", "--", ".")
-    back = digits_clone.dvc("repro").stdout
-    assert "Stage 'train' is cached - skipping run" in back
-    assert "Running stage" not in back
-    assert digits_clone.git_status() == ""
-
-
-def test_setting_parameters_and_setting_them_back_leaves_the_file_as_it_was(digits_clone: Clone):
-    before = (digits_clone.folder / "params.yaml").read_bytes()
-    for values in (("rmsprop", "null", "1e-5"), ("adam", "2", "0.001")):
-        changes = zip(("optimizer", "patience", "learning_rate"), values, strict=True)
-        options = [option for name, value in changes for option in ("--set-param", f"{name}={value}")]
-        digits_clone.dvc("exp", "run", "check", *options)
-    assert (digits_clone.folder / "params.yaml").read_bytes() == before
-    assert digits_clone.git_status() == ""
-
-
-TYPO = ("--set-param", "dropout=1.5", "--name", "typo")
-
-
-@pytest.mark.parametrize(
-    "how", ["repro", "exp run", "exp run --temp", pytest.param("queue", marks=pytest.mark.acceptance)]
-)
-def test_a_typo_deletes_nothing(digits_clone: Clone, how: str):
-    folder = digits_clone.folder
-    before = outputs(folder)
-    if how == "repro":
-        write_params(folder, dataset="digits", epochs=3, dropout=1.5)
-        failed = digits_clone.dvc("repro", check=False)
-    elif how == "queue":
-        digits_clone.dvc("exp", "run", "--queue", *TYPO)
-        digits_clone.dvc("queue", "start")
-        assert list(wait_for_queue(digits_clone, 60).values()) == ["Failed"]
-        failed = digits_clone.dvc("queue", "logs", "typo")
-        digits_clone.dvc("queue", "remove", "--all")
-    else:
-        failed = digits_clone.dvc(*how.split(), *TYPO, check=False)
-        assert failed.returncode
-    printed = failed.stdout + failed.stderr
-    line = next(line for line in printed.splitlines() if line.startswith("params.yaml: "))
-    message = "params.yaml: dropout: must be less than 1, got 1.5"
-    in_workspace = how in ("repro", "exp run")
-    assert line == f"{message}; {BACK}" if in_workspace else message
-    assert "Traceback" not in printed
-    assert "prepare" not in printed
-    assert outputs(folder) == before
-    for path in folder.glob("*.yaml"):
-        path.touch()  # or Git may not see what DVC changed
-    assert digits_clone.git_status() == (" M params.yaml\n" if in_workspace else "")
-
-
-def test_a_key_that_is_none_is_refused_with_the_nearest_one(digits_clone: Clone):
-    before = outputs(digits_clone.folder)
-    # DVC itself refuses -S dropuot=0.5, and says that +dropuot=0.5 would append it
-    failed = digits_clone.dvc("exp", "run", "--set-param", "+dropuot=0.5", check=False)
-    assert "params.yaml: unknown key 'dropuot', did you mean dropout?" in failed.stderr
-    assert outputs(digits_clone.folder) == before
-
-
-def test_make_back_takes_a_refused_value_out_again_even_where_git_sees_no_change(make_clone: Clone):
-    before = (make_clone.folder / "params.yaml").read_bytes()
-    for _ in range(2):  # Git is blind about two times in three
-        assert make_clone.dvc("exp", "run", "--set-param", "dropout=1.5", check=False).returncode
-        make_clone.run("make", "back")
-        assert (make_clone.folder / "params.yaml").read_bytes() == before
-    assert make_clone.git_status() == ""
-
-
-def test_a_stage_that_fails_loses_its_own_outputs_and_the_command_it_names_brings_them_back(make_clone: Clone):
-    before = outputs(make_clone.folder)
-    write_params(make_clone.folder, dataset="digits", epochs=3, optimizer="sgd", learning_rate=1e30)
-    failed = make_clone.dvc("repro", check=False)
-    assert f"epoch 1: loss is nan; lower learning_rate; {BACK}" in failed.stderr.splitlines()
-    left = outputs(make_clone.folder)
-    assert {path.name for path in set(before) - set(left)} == {
-        "best-model.keras", "model_whole.keras", "model.weights.h5", "inputs.json", "history.csv", "train.json",
-        "environment.json",
-    }  # fmt: skip
-    assert {path: before[path] for path in left} == left
-    make_clone.run("make", "back")
-    assert outputs(make_clone.folder) == before
-    assert make_clone.git_status() == ""
-
-
-def test_a_file_of_the_project_that_is_gone_comes_back_from_git_and_the_outputs_from_the_cache(digits_clone: Clone):
-    before = outputs(digits_clone.folder)
-    said = {"data/fashion_mnist.yaml": "data/fashion_mnist.yaml", "stages/training/model.py": "stages.training.model"}
-    for name, line in said.items():
-        (digits_clone.folder / name).unlink()
-        failed = digits_clone.dvc("repro", check=False)
-        assert failed.returncode == 255
-        assert line in failed.stderr
-        digits_clone.run("git", "checkout", "HEAD", "--", name)
-        digits_clone.dvc("repro")
-        assert outputs(digits_clone.folder) == before
-        assert digits_clone.git_status() == ""
-
-
-def test_whether_dvc_has_the_prepared_data_is_asked_of_what_is_there_now(digits_clone: Clone, monkeypatch):
-    monkeypatch.chdir(digits_clone.folder)
-    assert dvc_has_the_prepared_data()
-    write_params(digits_clone.folder, dataset="digits", epochs=3, val_size=0.3)
-    assert not dvc_has_the_prepared_data()
-    digits_clone.dvc("repro", "prepare")
-    assert dvc_has_the_prepared_data()
-    write_params(digits_clone.folder, dataset="digits", epochs=3)
-    assert dvc_has_the_prepared_data()  # from the run cache
-    (digits_clone.folder / "data/fashion_mnist.yaml").unlink()
-    assert not dvc_has_the_prepared_data()
-
-
-def test_metrics_and_plots_are_shown(digits_clone: Clone):
-    shown = digits_clone.dvc("metrics", "show").stdout
-    for name in ("best_epoch", "test.macro_f1", "test.ece", "train"):
-        assert name in shown
-    digits_clone.dvc("repro", "--force", "--single-item", "train")  # an earlier test may have removed its table
-    drawn = digits_clone.dvc("plots", "show", "--json")
-    assert "warning" not in (drawn.stdout + drawn.stderr).lower()
-    data = json.loads(drawn.stdout)["data"]
-    specs = {name: json.dumps(found[0]["content"]) for name, found in data.items() if found and "content" in found[0]}
-    assert "The last training here" in specs
-    assert "domain" in specs["plots/per_class.csv"]  # not from wherever the bars differ
-    assert "strokeDash" in specs["plots/reliability.csv"]  # the diagonal
-    assert set(data) >= {
-        "Loss", "Accuracy", "The last training here", "plots/history.csv", "plots/predictions.csv",
-        "plots/per_class.csv",
-        "plots/reliability.csv", "plots/curves.png", "plots/confusion.png", "plots/reliability.png",
-        "plots/mistakes.png", "plots/examples.png",
-    }  # fmt: skip
-
-
-@pytest.mark.acceptance
-def test_queued_experiments_run_in_copies_two_at_once_and_show_in_the_table(digits_clone: Clone):
-    digits_clone.dvc("exp", "run", "--queue", "--set-param", "dropout=0.1,0.5", "--set-param", "patience=5")
-    digits_clone.dvc("queue", "start", "--jobs", "2")
-    assert list(wait_for_queue(digits_clone, 180).values()) == ["Success"] * 2
-    assert digits_clone.git_status() == ""
-    table = digits_clone.dvc("exp", "show", "--csv").stdout
-    rows = list(csv.DictReader(io.StringIO(table)))
-    ran = {(row["dropout"], row["patience"]) for row in rows if row["State"] == "Success"}
-    assert ran == {("0.1", "5"), ("0.5", "5")}
-
-
-@pytest.mark.acceptance
-def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(digits_clone: Clone, monkeypatch):
-    raw = digits_clone.folder / "data/raw"
-    for file in Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"):
-        shutil.copy(file, raw)
-    if len(list(raw.glob("*.gz"))) < 4:
-        pytest.skip("no Fashion-MNIST files on this machine")
-    monkeypatch.delenv("FASHION_MNIST_DIR")
-    change = ("--set-param", "dataset=fashion_mnist", "--set-param", "limit=200")
-    done = digits_clone.dvc("exp", "run", "--temp", "--name", "temporary", *change)
-    assert "fashion_mnist: 160 train, 40 val, 200 test images" in done.stdout
-    assert digits_clone.git_status() == ""
-
-
-def test_make_is_the_front_door(make_clone: Clone):
-    again = make_clone.run("make").stdout
-    assert "Data and pipelines are up to date." in again
-    assert "dvc exp run -S dropout=0.5" in again
-    assert again == make_clone.run("make", "repro").stdout
-
-    described = re.findall(r"make ([\w-]+)", make_clone.run("make", "help").stdout)
-    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY:"))
-    assert {name for name in phony.split()[1:] if not name.startswith("ready")} <= set(described)
-
-
-def test_make_report_opens_the_page_and_without_a_browser_says_where_it_is(make_clone: Clone, tmp_path, monkeypatch):
-    page = make_clone.folder / "plots/report.html"
-    page.unlink()
+def test_make_has_nothing_to_do_after_a_run_and_opens_its_page(clone: Clone, tmp_path: Path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/opened"\n')
     browser.chmod(0o755)
-    monkeypatch.setenv("BROWSER", f"{browser} %s")
-    assert f"The page of the run: {page}\n" in make_clone.run("make", "report").stdout
-    assert page.is_file()
-    assert (tmp_path / "opened").read_text().strip() == page.as_uri()
-
-    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "TERM"):
-        monkeypatch.delenv(name, raising=False)
-    assert f"The page of the run: {page}\n" in make_clone.run("make", "report").stdout
+    assert UP_TO_DATE in clone.run("make", "report", BROWSER=f"{browser} %s").stdout
+    assert (tmp_path / "opened").read_text().strip() == (clone.folder / "plots/report.html").as_uri()
+    assert clone.git_status() == ""
 
 
-def test_the_table_of_experiments_has_those_of_every_commit_and_fits_a_terminal(make_clone: Clone):
-    make_clone.dvc("exp", "run", "--set-param", "dropout=0.5")
-    make_clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Another")
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
-    command = ["make", "--no-print-directory", "experiments"]
-    with subprocess.Popen(command, cwd=make_clone.folder, stdin=theirs, stdout=theirs) as shown:
-        os.close(theirs)
-        text = b"".join(iter(functools.partial(read_terminal, ours), b"")).decode()
-    make_clone.run("git", "reset", "--quiet", "HEAD~1")
-    assert shown.returncode == 0
-    lines = [line.rstrip() for line in re.sub(r"\x1b\[[\d;?]*\w", "", text).splitlines()]
-    (heads,) = [line.split() for line in lines if line.startswith("dropout")]
-    assert heads == ["dropout", "seeds", "val_loss", "±", "commit", "experiment"]
-    start = make_clone.run("git", "rev-parse", "HEAD").stdout[:7]
-    assert any(line.split()[:2] + line.split()[3:4] == ["0.5", "1", start] for line in lines)
-    assert max(map(len, lines)) < 80  # so nothing was cut off
-    assert "…" not in text
+def test_make_leaves_an_environment_alone_that_it_did_not_make(clone: Clone):
+    (clone.folder / ".venv/.made").unlink()
+    for target in ("env", "clean"):
+        done = clone.run("make", target, check=False)
+        assert done.returncode == 2
+        assert ".venv" in done.stderr
+    assert (clone.folder / ".venv/bin").exists()
 
 
-def test_a_run_needs_no_folder_of_pictures_that_it_does_not_look_at(digits_clone: Clone):
-    shutil.rmtree(digits_clone.folder / "data/examples")
-    assert "Running stage 'prepare'" in digits_clone.dvc("repro").stdout
-    assert [path.name for path in (digits_clone.folder / "data/examples").iterdir()] == [".keep"]
+def test_an_experiment_shows_in_every_diff_and_make_back_undoes_it(clone: Clone):
+    before = clone.outputs()
+    clone.dvc("exp", "run", "--set-param", "dropout=0.5")
+    changed = clone.run("git", "diff", "--unified=0", "HEAD", "--", "params.yaml").stdout
+    assert re.findall(r"(?m)^[+-]\w.*", changed) == ["-dropout: 0.3", "+dropout: 0.5"]
+    metrics = json.loads(clone.dvc("metrics", "diff", "--json").stdout)
+    assert metrics["metrics/evaluation.json"]["validation.loss"]["diff"] != 0
+    summary = clone.run("python", ".github/summary.py", "HEAD").stdout  # `dvc params diff`, `dvc metrics diff`, curves
+    assert re.search(r"\| dropout +\| 0\.3 +\| 0\.5 +\|", summary)
+    assert re.search(r"\| validation\.loss +\| [\d.]+ +\| [\d.]+ +\|", summary)
+    assert summary.count("xychart-beta") == 2
+    drawn = clone.dvc("plots", "diff", "HEAD", "workspace", "--json")
+    assert "warning" not in (drawn.stdout + drawn.stderr).lower()  # about a column or a file that is missing
+    plots = json.loads(drawn.stdout)["data"]
+    assert "The last training here" in plots
+    for plot in ("Loss", "Accuracy", "plots/predictions.csv", "plots/per_class.csv", "plots/mistakes.png"):
+        assert {revision for part in plots[plot] for revision in part["revisions"]} == {"HEAD", "workspace"}
+    clone.run("make", "back")  # DVC has staged dvc.lock: `git restore` alone would bring nothing back
+    assert clone.outputs() == before
+    assert clone.git_status() == ""
+
+
+@pytest.mark.parametrize("cache", [True, pytest.param(False, marks=pytest.mark.acceptance)])
+def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone: Clone, cache: bool):
+    folder = clone.folder
+    shutil.copytree(folder / "data/examples", folder / "data/mine")
+    clone.dvc("add", "data/mine")
+    clone.commit()
+    before = clone.outputs()
+    write_params(folder, **SMALL, epochs=2)
+    (folder / "models/best-model.keras").write_text("of the killed run")  # `dvc checkout` would refuse to replace it
+    (folder / "models/model.weights.h5").unlink()
+    if not cache:
+        shutil.rmtree(folder / ".dvc/cache")
+    picture = folder / "data/mine/Bag/new.png"  # `dvc checkout` would refuse to remove it
+    shutil.copy(next(picture.parent.glob("*.png")), picture)
+    with (folder / "stages/evaluate.py").open("a") as file:
+        file.write("# mine\n")
+    clone.run("make", "back")
+    assert picture.exists()
+    assert (folder / "stages/evaluate.py").read_text().endswith("# mine\n")
+    assert clone.outputs() == before
+    assert set(clone.git_status().split()) <= {"M", "stages/evaluate.py", "dvc.lock"}  # the lock if it ran again
+
+
+TYPO = ("exp", "run", "--set-param", "dropout=1.5")
+DIVERGING = ("exp", "run", "--set-param", "learning_rate=1e30", "--set-param", "optimizer=sgd")
 
 
 @pytest.mark.parametrize(
-    ("words", "slips"),
+    ("command", "keyword"),
     [
-        (["dropout=0"], "dropout"), (["SEED=3", "DROPUOT=0"], "SEED DROPUOT"),
-        (["IMAGE=my mum's picture=1.jpg", "CUDA_VISIBLE_DEVICES=", "PYTEST_ADDOPTS=-x", "https_proxy=x"], ""),
+        (TYPO, "dropout"),
+        (DIVERGING, "learning_rate"),
+        pytest.param((*TYPO, "--temp"), "dropout", marks=pytest.mark.acceptance),
     ],
-)  # fmt: skip
-def test_a_slip_on_the_command_line_of_make_is_refused(words: list[str], slips: str):
-    done = subprocess.run(["make", *words, "help"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == (2 if slips else 0), done.stderr
-    if slips:
-        said = re.search(r"no such name: (.+?); the names are SEEDS JOBS", done.stderr)[1]
-        assert set(said.split()) == set(slips.split())
+)
+def test_a_stage_that_fails_loses_nothing(clone: Clone, command: tuple[str, ...], keyword: str):
+    before, lock = clone.outputs(), (clone.folder / "dvc.lock").read_bytes()
+    failed = clone.dvc(*command, check=False)
+    assert failed.returncode
+    assert any(keyword in line and "previous run" in line for line in failed.stderr.splitlines())
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert clone.outputs() == before
+    assert (clone.folder / "dvc.lock").read_bytes() == lock or command == DIVERGING  # `prepare` ran before `train`
+    clone.run("git", "restore", "--source=HEAD", "--staged", "--worktree", "params.yaml", "dvc.lock")
+    assert UP_TO_DATE in clone.dvc("repro").stdout
 
 
-@pytest.mark.parametrize(
-    ("goal", "words", "given"),
-    [
-        ("try", ["DROPOUT=0.5"], ["dropout=0.5"]),
-        ("sweep", ["HIDDEN_UNITS=50,100", "LIMIT=", "SAVE_BEST_ONLY=true,false"],
-         ["hidden_units=50,100", "limit=", "save_best_only=true,false"]),
-        ("sweep", [], ["dropout=0,0.1,0.3,0.5", "patience=1,2,5"]),
-        ("try", [], []),
-    ],
-)  # fmt: skip
-def test_make_sets_any_parameter_in_capitals(goal: str, words: list[str], given: list[str]):
-    done = subprocess.run(["make", "--dry-run", goal, *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert sorted(shlex.split(setting)[0] for setting in done.stdout.split("--set-param ")[1:]) == sorted(given)
+def network_is_off() -> list[str]:
+    """Return what comes before a command to run it without a network, not even a local one, and without Git's user."""
+    script = '[ ! -e /etc/gitconfig ] || mount --bind /dev/null /etc/gitconfig && exec "$@"'
+    command = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c", script, "sh"]
+    if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace on this system")
+    return command
 
 
-@pytest.mark.parametrize("goal", ["repro", "compare", ""])
-def test_a_parameter_that_make_would_not_heed_is_refused(goal: str):
-    command = ["make", "--dry-run", "DROPOUT=0.5", *filter(None, [goal])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "DROPOUT is for make try and make sweep; one run: dvc exp run -S name=value" in done.stderr
+def test_without_a_network_dvc_names_the_command_and_make_runs_the_sample(clone: Clone):
+    offline, nowhere = network_is_off(), {"FASHION_MNIST_DIR": ""}
+    write_params(clone.folder, limit=600, epochs=1)
+    failed = clone.run(*offline, "dvc", "repro", check=False, **nowhere)
+    assert failed.returncode
+    (line,) = (line for line in failed.stderr.splitlines() if "cannot be downloaded" in line)
+    assert "dataset=sample" in line
+    made = clone.run(*offline, "make", **nowhere)
+    assert "sample instead" in made.stdout
+    assert "Traceback" not in made.stderr
+    assert json.loads((clone.folder / "metrics/data.json").read_text())["dataset"] == "sample"
+    assert "\ndataset: sample\n" in (clone.folder / "params.yaml").read_text()
 
 
-def test_make_names_a_python_that_will_not_do(digits_clone: Clone, tmp_path: Path):
-    shutil.copy(digits_clone.folder / "Makefile", tmp_path)
-    done = subprocess.run(["make", "PYTHON=/no/such/python"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("make: /no/such/python is no Python 3.11, 3.12 or 3.13;")
-    assert not (tmp_path / ".venv").exists()
+def test_verify_names_committed_outputs_that_cannot_be_made_again(clone: Clone):
+    metrics, lock = clone.folder / "metrics/train.json", clone.folder / "dvc.lock"
+    text = metrics.read_text()
+    metrics.write_text(text.replace('"val_accuracy": 0.', '"val_accuracy": 0.9'))
+    model = lock.read_text().partition("models/best-model.keras\n")[2].partition("md5: ")[2][:32]
+    lock.write_text(lock.read_text().replace(model, "a" * 32))
+    assert metrics.read_text() != text
+    clone.commit()
+    done = clone.run("make", "verify", check=False)
+    assert done.returncode
+    printed = done.stdout + done.stderr
+    for name in ("metrics/train.json", "models/best-model.keras", "dvc.lock"):
+        assert name in printed
+    assert "plots/history.csv" not in printed
+    assert "data/prepared/train_images.npy" not in printed
 
 
-@pytest.mark.parametrize("name", [".dvc/tmp/rwlock", "dvc.lock"])
-def test_make_goes_on_where_dvc_was_killed_in_the_middle_of_its_own_file(make_clone: Clone, name: str):
-    lock = (make_clone.folder / "dvc.lock").read_text()
-    torn = {".dvc/tmp/rwlock": '{"re', "dvc.lock": lock[: lock.rindex("md5: ") + 3]}[name]
-    (make_clone.folder / name).write_text(torn)
-    assert make_clone.dvc("repro", "--force", check=False).returncode == 255
-    assert f"{name}: half written by a dvc that was killed" in make_clone.run("make").stdout
-    assert make_clone.git_status() == ""
+@pytest.mark.acceptance
+def test_verify_accepts_a_true_result(clone: Clone):
+    assert "committed bytes" in clone.run("make", "verify").stdout
+    assert clone.git_status() == ""
+
+
+def test_a_sweep_leaves_the_workspace_as_it_was(clone: Clone):
+    clone.run("python", "-m", "seeds", "sweep", "dropout=0,0.5", "--seeds", "2", "--jobs", "2")
+    with (clone.folder / "plots/sweep.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["dropout"], row["seed"]) for row in rows} >= {("0", "1"), ("0", "2"), ("0.5", "1"), ("0.5", "2")}
+    assert (clone.folder / "plots/sweep.png").stat().st_size > 10_000
+    assert clone.git_status() == ""
+    assert UP_TO_DATE in clone.dvc("repro").stdout
+
+
+@pytest.mark.acceptance
+def test_queued_experiments_run_in_copies_and_are_compared_without_those_that_failed(clone: Clone):
+    before = clone.outputs()
+    clone.dvc("exp", "run", "--queue", "-S", "dropout=0.3,0.5", "-S", "seed=range(1,3)")
+    clone.dvc("exp", "run", "--queue", "-S", "learning_rate=1e20", "-S", "optimizer=sgd")
+    clone.dvc("queue", "start", "--jobs", "2")
+    assert wait_for_queue(clone, seconds=300) == ["Failed", *["Success"] * 4]
+    assert clone.outputs() == before
+    assert clone.git_status() == ""
+    table = clone.dvc("exp", "show", "--csv").stdout
+    rows = [row for row in csv.DictReader(io.StringIO(table)) if row["State"] == "Success"]
+    assert {(row["dropout"], row["seed"]) for row in rows} == {("0.3", "1"), ("0.3", "2"), ("0.5", "1"), ("0.5", "2")}
+    (clone.folder / "experiments.csv").write_text(table, encoding="utf-8")
+    compared = clone.run("python", "-m", "seeds", "compare", "experiments.csv").stdout
+    assert "dropout 0.5" in compared
+    assert "failed" in compared
+    assert "sgd" not in compared
+
+
+@pytest.mark.acceptance
+def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(clone: Clone):
+    raw = list(Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"))
+    if len(raw) < 4:
+        pytest.skip("no Fashion-MNIST files on this machine")
+    for file in raw:
+        shutil.copy(file, clone.folder / "data/raw")
+    change = ("--set-param", "dataset=fashion_mnist", "--set-param", "limit=200")
+    done = clone.dvc("exp", "run", "--temp", "--name", "temporary", *change, FASHION_MNIST_DIR="")
+    assert "fashion_mnist: 160 train, 40 val, 200 test images" in done.stdout
+    assert clone.git_status() == ""

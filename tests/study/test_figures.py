@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.experiments.significance import spread
+from seeds.statistics import spread
 from stages.report.style import SERIES, use_style
 from study.notes.figures import Measured, curves, findings, patience
 

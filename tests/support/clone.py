@@ -1,5 +1,6 @@
 """The real dvc, in a clone of the working tree."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,14 +9,15 @@ import time
 from pathlib import Path
 from typing import Self
 
-from stages.commands.install import MARK, digest, stamp
-from stages.train import LIVE
-from stages.training.store import STORE
+import yaml
+
 from tests.support.workspace import ROOT
+
+HOOK = ROOT / "tests/support/hook"
 
 
 class Clone:
-    """The working tree as it stands, committed in a Git repository of its own."""
+    """The working tree with its uncommitted changes, committed in a Git repository of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,17 +34,23 @@ class Clone:
 
     @classmethod
     def at(cls, folder: Path) -> Self:
-        """One that is there."""
+        """Return the clone in an existing folder."""
         clone = cls.__new__(cls)
         clone.folder = folder
         return clone
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; the output is in the exception if it fails."""
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True, check=False
+        )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def dvc(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run dvc."""
+        return self.run("dvc", *arguments, check=check, **environment)
 
     def lend_environment(self) -> None:
         """Make this Python environment the clone's own, so that make need not install one."""
@@ -52,39 +60,39 @@ class Clone:
             theirs = Path(sys.prefix) / name
             if theirs.exists() and not (own / name).exists():
                 (own / name).symlink_to(theirs)
-        (own / MARK.name).touch()
-        stamp(Path("requirements.txt"), own).write_text(digest(ROOT / "requirements.txt"))
+        for stamp in (".made", ".run"):
+            (own / stamp).touch()
 
     def commit(self) -> None:
         """Commit everything."""
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", "All")
 
-    def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run dvc."""
-        return self.run("dvc", *arguments, check=check)
-
     def git_status(self) -> str:
-        """What `git status` sees changed."""
+        """Return what `git status` lists as changed."""
+        for path in self.folder.glob("*.yaml"):
+            path.touch()  # DVC writes params.yaml twice within a second, and Git may not see the second change
         return self.run("git", "status", "--porcelain").stdout
 
-
-def outputs(folder: Path) -> dict[Path, bytes]:
-    return {
-        path.relative_to(folder): path.read_bytes()
-        for part in ("data", "models", "metrics", "plots")
-        for path in (folder / part).rglob("*")
-        if path.is_file() and path.name != LIVE.name and STORE.name not in path.parts
-    }
+    def outputs(self) -> dict[str, bytes]:
+        """Return the contents of every output in dvc.lock by its path."""
+        stages = yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"].values()
+        paths = [Path(output["path"]) for stage in stages for output in stage["outs"]]
+        return {str(path): (self.folder / path).read_bytes() for path in paths if (self.folder / path).exists()}
 
 
-def wait_for_queue(clone: Clone, seconds: float) -> dict[str, str]:
-    """Wait until no queued experiment is waiting or running; the status of each by its task."""
+def moment(at: str, do: str) -> dict[str, str]:
+    """Return the environment in which a stage runs a shell command at an audit event, see hook/sitecustomize.py."""
+    return {"PYTHONPATH": str(HOOK), "MOMENT": at, "DO": do}
+
+
+def wait_for_queue(clone: Clone, seconds: float) -> list[str]:
+    """Wait until no queued experiment is waiting or running, and return how each one ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         rows = [line.split() for line in clone.dvc("queue", "status").stdout.splitlines()]
-        status = {row[0]: row[-1] for row in rows if row and re.fullmatch(r"[0-9a-f]{7}", row[0])}
-        if status and not {"Queued", "Running"} & set(status.values()):
-            return status
+        status = [row[-1] for row in rows if row and re.fullmatch(r"[0-9a-f]{7}", row[0])]
+        if status and not {"Queued", "Running"} & set(status):
+            return sorted(status)
         time.sleep(1)
     raise AssertionError(clone.dvc("queue", "status").stdout)

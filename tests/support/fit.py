@@ -14,7 +14,7 @@ from stages.training.model import compiled_model, evaluation_batch
 
 
 def batches(data: Images, batch_size: int, seed: int, epochs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Those of all epochs in our order, of which `fit` knows nothing."""
+    """Yield the batches of all epochs in our order, which `fit` does not know."""
     for epoch in range(epochs):
         order = row_order(len(data.labels), seed, epoch)
         for start in range(0, len(order), batch_size):
@@ -23,7 +23,7 @@ def batches(data: Images, batch_size: int, seed: int, epochs: int) -> Iterator[t
 
 
 def assert_equals_fit(train: Images, val: Images, params: Params, epochs: int = 2) -> dict[str, list[float]]:
-    """Both train the network of these parameters: every metric, weight, moment and counter is the same; the history."""
+    """Assert that both train to the same metrics, weights, moments and counters; return the history."""
 
     def callbacks() -> list[keras.callbacks.Callback]:
         lowering = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)

@@ -1,14 +1,13 @@
-"""A few images that are told apart by their grey, and a run on them; a small study."""
+"""A few images that differ by their grey, and a run on them; a small study."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from stages.base.params import METRICS
-from stages.data.images import Counted, Images
+from stages.data.images import Counts, Images
 from stages.evaluation.results import Evaluation
 from stages.evaluation.scores import ClassScores, ReliabilityBin
 from stages.report.documents import Run
@@ -23,18 +22,18 @@ TEST = Images(
 
 
 def trained(epochs: int = 3, best_epoch: int = 1, stopped_epoch: int | None = None) -> TrainingResult:
-    """What `train` said."""
+    """Return the result of a training."""
     stopped = {"stopped_early": stopped_epoch is not None, "stopped_epoch": stopped_epoch}
     return TrainingResult(epochs=epochs, best_epoch=best_epoch, **stopped, **dict.fromkeys(METRICS, 0.0))
 
 
 def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: object) -> Run:
-    """A run on five images; `data` and `params` are changed in part."""
+    """Return a run on five images; `data` and `params` are changed in part."""
     names = test.classes.tolist()
     measured = {"accuracy": 0.5, "loss": 1.25}
     data = {
         "dataset": "squares", "classes": len(names), "train": 48_000, "val": 2, "test": 5, "test_in_training": 0,
-        "left_out": 0, "most_frequent": 2, "untested": [],
+        "left_out": 0,
     }  # fmt: skip
     params = {
         "limit": None, "network": "dense", "hidden_units": 7, "dropout": 0.0, "optimizer": "adam", "monitor": "loss",
@@ -55,34 +54,36 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
         "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],
         "environment": {"cpu": "pdp11"},
     } | changes
-    values["data"] = Counted.model_validate(data | changes.get("data", {}))
+    values["data"] = Counts.model_validate(data | changes.get("data", {}))
     values["params"] = params | changes.get("params", {})
     return Run(test, predicted, np.linspace(0.9, 0.95, len(test.labels)), **values)
 
 
-def small_study(folder: Path, **changes) -> None:
-    """The study of the notes on the digits, of two seeds and a quarter of the epochs."""
+def small_study(folder: Path, **changes: object) -> None:
+    """Write a design of the notes' study with two seeds and a quarter of the epochs."""
     (folder / "study/notes").mkdir(parents=True, exist_ok=True)
     for page in (ROOT / "study/notes").glob("*.jinja"):
         shutil.copy(page, folder / "study/notes")
-    (folder / "benchmarks").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "benchmarks/results.json", folder / "benchmarks")
     design = yaml.safe_load((ROOT / "study/notes.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
     for training in design["trainings"].values():
-        training["epochs"] = -(-training["epochs"] // 4)
-    design["shared"]["learning_rate"] = 0.05  # so that something happens in five epochs
+        training |= {"epochs": -(-training["epochs"] // 4), "learning_rate": 0.05}  # so that something happens
     (folder / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
+    _add_pipeline(folder)
 
 
-def small_sizes(folder: Path, seeds: int = 2, kinds: Sequence[str] = ("dense", "cnn")) -> None:
-    """Its second part on the digits: three epochs, a hundredth of the images, the fewest and the most."""
+def small_sizes(folder: Path, seeds: int = 2, epochs: int = 3) -> None:
+    """Write a design of the study of sizes with three epochs and a hundredth of the fewest and the most images."""
     (folder / "study/sizes").mkdir(parents=True, exist_ok=True)
     for page in (ROOT / "study/sizes").glob("*.jinja"):
         shutil.copy(page, folder / "study/sizes")
-    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8")) | {"epochs": 3, "patience": 1}
-    rows = design["networks"].items()
-    design["networks"] = {name: row for name, row in rows if row["network"] in kinds}
+    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8"))
     for network in design["networks"].values():
         network |= {"seeds": seeds, "images": [network["images"][n] // 100 for n in (0, -1)]}
+        network |= {"epochs": epochs, "patience": 1}
         network["hidden_units"] //= 10
     (folder / "study/sizes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
+    _add_pipeline(folder)
+
+
+def _add_pipeline(folder: Path) -> None:
+    shutil.copy(ROOT / "study/dvc.yaml", folder / "study")

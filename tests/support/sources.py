@@ -8,13 +8,13 @@ from tests.support.workspace import ROOT
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module, if it is one of ours."""
+    """Return the file of a module of this project, or None."""
     path = ROOT / f"{module.replace('.', '/')}.py"
     return path if path.is_file() else None
 
 
 def imports(path: Path) -> dict[Path, set[str]]:
-    """The files of ours that a file imports, anywhere in it; and the names that it takes from each."""
+    """Return the project's files that a file imports, anywhere in it, with the names that it takes from each."""
     found: dict[Path, set[str]] = {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -31,7 +31,7 @@ def imports(path: Path) -> dict[Path, set[str]]:
 
 
 def imported_files(path: Path) -> set[Path]:
-    """The files of ours that a file imports, directly or not, itself included."""
+    """Return the project's files that a file imports, directly or not, and the file itself."""
     seen: set[Path] = set()
     waiting = {path}
     while waiting:
@@ -41,7 +41,7 @@ def imported_files(path: Path) -> set[Path]:
 
 
 def texts_in(files: Iterable[Path]) -> set[str]:
-    """Every text that stands in these files."""
+    """Return every text constant in these files."""
     return {
         node.value
         for file in files
@@ -55,13 +55,13 @@ def _names(script: Path) -> set[str]:
 
 
 def undeclared(script: Path, deps: Iterable[str]) -> set[str]:
-    """What a script imports, directly or not, that is no dependency, nor lies in a folder that is one."""
+    """Return the files that a script imports, directly or not, and that no dependency covers."""
     folders = tuple(dep for dep in deps if dep.endswith("/"))
     return {name for name in _names(script) - set(deps) if not name.startswith(folders)}
 
 
 def unneeded(script: Path, deps: Iterable[str]) -> set[str]:
-    """The sources, and folders of them, that are dependencies and that it does not import from."""
+    """Return the sources and packages that are dependencies and that a script does not import."""
     names = _names(script)
     folders = {dep for dep in deps if dep.startswith("stages/") and dep.endswith("/")}
     files = {dep for dep in deps if dep.endswith(".py")}

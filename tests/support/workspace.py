@@ -1,8 +1,7 @@
-"""A workspace to run stages in, and what stands in it."""
+"""A workspace to run stages in, and its files."""
 
 import csv
 import importlib.util
-import io
 import json
 import os
 import re
@@ -13,21 +12,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.base.params import Params, read_params
 from stages.base.process import LOCK
-from stages.commands.export import PACKAGES
 from stages.data.images import Images
 from stages.train import LIVE
 from stages.training.store import STORE
+from tools.export import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = {"dataset": "sample", "limit": 600}  # 480 for training, 120 for validation, 600 for test
 
 
 def write_params(folder: Path, **changes: object) -> None:
-    """The committed params.yaml, comments and all, with some values changed or keys added."""
+    """Write the committed params.yaml, comments and all, with some values changed or keys added."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     for key, value in changes.items():
         written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
@@ -38,12 +37,20 @@ def write_params(folder: Path, **changes: object) -> None:
     (folder / "params.yaml").write_text(text, encoding="utf-8")
 
 
+def new_workspace(folder: Path, **changes: object) -> None:
+    """Write what the stages need in a new folder: the parameters, the registry and the sample."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "data/fashion_mnist.yaml", folder / "data")
+    (folder / "data/sample").symlink_to(ROOT / "data/sample")
+    write_params(folder, **changes)
+
+
 def params(**changes: object) -> Params:
-    """The committed parameters with some values changed."""
+    """Return the committed parameters with some values changed."""
     return Params.model_validate(read_params(ROOT / "params.yaml").model_dump() | changes)
 
 
-def read_json(path: str) -> dict:
+def read_json(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
@@ -54,36 +61,20 @@ def history() -> dict[str, list[float]]:
 
 
 def run_stages(folder: Path, *stages, **params) -> None:
-    write_params(folder, **{"dataset": "digits"} | params)
+    write_params(folder, **SMALL | params)
     for stage in stages:
         stage.main()
 
 
-class Screen(io.StringIO):
-    """What a terminal would show."""
-
-    def isatty(self) -> bool:
-        """It is one."""
-        return True
-
-
-def read_terminal(ours: int) -> bytes:
-    """What was written on the other side of a pseudo-terminal; nothing once that is closed."""
-    try:
-        return os.read(ours, 10_000)
-    except OSError:  # how Linux says that it is
-        return b""
-
-
 def head(data: Images, rows: int) -> Images:
-    """The first rows."""
+    """Return the first rows."""
     return Images(data.images[:rows], data.labels[:rows], data.classes)
 
 
 def write_pictures(folder: Path, data: Images) -> None:
-    """Images as PNG files in a folder for each class, by their numbers."""
+    """Write images as PNG files in a folder for each class, named by their numbers."""
     for number, (pixels, label) in enumerate(zip(data.images, data.labels, strict=True)):
-        path = folder / str(data.classes[label]) / f"{number:05}.png"
+        path = folder / str(data.classes[label]).replace("/", " or ") / f"{number:05}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
 
@@ -100,21 +91,16 @@ def python(*arguments: str, folder: Path, **environment: str) -> subprocess.Comp
 
 
 def work_in_a_copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of a folder, made the current one."""
+    """Copy a folder, and make the copy the current one."""
     copy = tmp_path / "copy"
-    shutil.copytree(made, copy)
+    shutil.copytree(made, copy, symlinks=True)
     monkeypatch.chdir(copy)
     return copy
 
 
-def new_processes() -> None:
-    """Let joblib start new ones: those that it has go on in the folder in which they began."""
-    get_reusable_executor().shutdown()
-
-
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every file with its contents, every folder; but not the lock, the store and the table of the last training, on
-    which nothing depends.
+    """Return every file with its contents, and every folder; without the lock, the store and the table of the last
+    training, on which nothing depends.
     """
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from stages.base.errors import UserError
-from stages.base.params import METRICS
-from stages.data.datasets import digits
 from stages.training.backend import keras
-from stages.training.epochs import epoch_runner, row_order, run_epochs
-from stages.training.model import compiled_model
+from stages.training.epochs import row_order, run_epochs
 from tests.support.fit import assert_equals_fit
 from tests.support.workspace import head, params
 
@@ -16,18 +13,13 @@ pytestmark = pytest.mark.trains
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
-def test_the_loop_equals_fit_bit_for_bit(real_data, optimizer: str):
+def test_the_loop_equals_fit_bit_for_bit(sample_data, optimizer: str):
     # 1010 images: the last batch has 18; 5000 for validation: two batches
-    assert_equals_fit(head(real_data.train, 1010), head(real_data.test, 5000), params(optimizer=optimizer))
+    assert_equals_fit(head(sample_data.train, 1010), head(sample_data.train, 5000), params(optimizer=optimizer))
 
 
-def test_the_loop_equals_fit_on_the_embedded_digits():
-    data = digits()
-    assert_equals_fit(data.train, data.test, params())
-
-
-def test_the_loop_equals_fit_where_all_images_are_one_small_batch(real_data):
-    assert_equals_fit(head(real_data.train, 50), head(real_data.test, 10), params(batch_size=64))
+def test_the_loop_equals_fit_where_all_images_are_one_small_batch(sample_data):
+    assert_equals_fit(head(sample_data.train, 50), head(sample_data.test, 10), params(batch_size=64))
 
 
 @pytest.mark.acceptance
@@ -36,11 +28,11 @@ def test_the_loop_equals_fit_on_all_images(real_data, optimizer: str):
     assert_equals_fit(real_data.train, real_data.test, params(optimizer=optimizer))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
-def test_the_loop_equals_fit_where_the_learning_rate_falls(real_data, optimizer: str):
-    # no change is as large as min_delta, so that it falls after each epoch but the first
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])  # fused, and Keras's own
+def test_the_loop_equals_fit_where_the_learning_rate_falls(sample_data, optimizer: str):
+    # no change is as large as min_delta, so the rate falls after each epoch but the first
     falling = params(optimizer=optimizer, learning_rate=0.01, lr_patience=1, lr_factor=0.3, patience=None, min_delta=10)
-    history = assert_equals_fit(head(real_data.train, 300), head(real_data.test, 100), falling, epochs=4)
+    history = assert_equals_fit(head(sample_data.train, 300), head(sample_data.test, 100), falling, epochs=4)
     np.testing.assert_allclose(history["learning_rate"], [0.01, 0.01, 0.003, 0.0009], rtol=1e-6)
 
 
@@ -51,14 +43,6 @@ def test_every_row_is_visited_once_an_epoch_in_an_order_of_its_own():
     assert not np.array_equal(orders[0], orders[1])
     assert not np.array_equal(orders[0], row_order(100, seed=2, epoch=0))
     np.testing.assert_array_equal(orders[2], row_order(100, seed=1, epoch=2))  # no state between epochs
-
-
-def test_the_history_has_the_notes_four_keys(real_data):
-    data = head(real_data.train, 64)
-    model = compiled_model(data, params())
-    history = run_epochs(model, epoch_runner(model, data, data, 32, seed=1), 2, [])
-    assert set(history) == set(METRICS) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert all(len(values) == 2 for values in history.values())
 
 
 @pytest.mark.parametrize("values", [[float("nan")], [0.5, float("inf")]])

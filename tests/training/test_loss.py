@@ -41,13 +41,13 @@ def assert_equal_bits(model: keras.Model, scale: float, *, in_few: bool) -> None
 
 
 @pytest.mark.parametrize("scale", [0, 1e-30, 1, 30, 1e4, 1e20])
-def test_a_softmax_at_the_end_has_the_bits_of_keras(scale: float):
-    """From logits that are all the same to those at which a probability is nothing."""
+def test_a_softmax_at_the_end_gives_the_bits_of_keras(scale: float):
+    """From equal logits to logits at which a probability is 0."""
     assert_equal_bits(network(activation="softmax"), scale, in_few=True)
     assert_equal_bits(network(keras.layers.Activation("softmax")), scale, in_few=True)
 
 
-def test_a_sigmoid_counts_as_a_softmax_to_keras():
+def test_keras_treats_a_sigmoid_at_the_end_like_a_softmax():
     assert_equal_bits(network(activation="sigmoid"), 1, in_few=True)
 
 

@@ -1,4 +1,4 @@
-"""The notes on the network, dropout, and saving, row by row."""
+"""The network of the notes: layers, seeds, optimizers, and saving."""
 
 from pathlib import Path
 
@@ -32,36 +32,10 @@ def test_the_network_is_the_notes_with_the_optional_layer_between_the_dense_ones
     assert model.count_params() == 784 * 100 + 100 + 100 * 10 + 10
 
 
-def test_the_summary_names_the_layers_and_counts_their_parameters(capsys):
-    keras.utils.clear_session()  # or the layer would have another number in this process
-    notes_model().summary(line_length=80)
-    printed = capsys.readouterr().out
-    for expected in ("hidden (Dense)", "dropout (Dropout)", "78,500", "Total params: 79,510"):
-        assert expected in printed
-
-
 def test_raw_pixels_are_divided_by_255_inside_the_model():
     result = np.asarray(notes_model().get_layer("scale")(PIXELS))
     np.testing.assert_allclose(result, PIXELS / 255.0, rtol=1e-6)
     assert result.dtype == np.float32
-
-
-def test_dropout_scales_the_kept_outputs_in_training():
-    layer = dropout_layer(0.3, seed=42)
-    inputs = np.random.default_rng(0).uniform(1, 2, (100, 1000)).astype(np.float32)
-    outputs = np.asarray(layer(inputs, training=True))
-    kept = outputs != 0
-    np.testing.assert_allclose(outputs[kept], inputs[kept] / (1 - 0.3), rtol=1e-6)
-    assert 1 - kept.mean() == pytest.approx(0.3, abs=0.01)
-    assert outputs.mean() == pytest.approx(inputs.mean(), rel=0.01)
-
-
-def test_dropout_does_nothing_in_evaluation_and_prediction():
-    layer = dropout_layer(0.3, seed=42)
-    np.testing.assert_array_equal(np.asarray(layer(PIXELS.astype(np.float32), training=False)), PIXELS)
-    with_dropout, without = notes_model(dropout=0.3), notes_model(dropout=0)
-    without.set_weights(with_dropout.get_weights())
-    np.testing.assert_array_equal(with_dropout.predict(PIXELS, verbose=0), without.predict(PIXELS, verbose=0))
 
 
 def test_the_seed_decides_initial_weights_and_dropout():
@@ -92,25 +66,3 @@ def test_a_saved_model_comes_back_whole_without_custom_objects(tmp_path: Path):
     assert loaded.evaluate(PIXELS, LABELS, verbose=0) == model.evaluate(PIXELS, LABELS, verbose=0)
     for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
-
-
-def test_saved_weights_load_into_the_model_function(tmp_path: Path):
-    model = notes_model(seed=1)
-    model.save_weights(tmp_path / "model.weights.h5")
-    rebuilt = notes_model(seed=2)
-    rebuilt.load_weights(tmp_path / "model.weights.h5")
-    np.testing.assert_array_equal(rebuilt.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
-
-
-def test_a_weights_file_must_end_in_weights_h5(tmp_path: Path):
-    # the notes print `.weights.5h`
-    with pytest.raises(ValueError, match=r"\.weights\.h5"):
-        notes_model().save_weights(tmp_path / "model.weights.5h")
-
-
-def test_argmax_of_the_predictions_gives_the_accuracy_of_evaluate():
-    model = notes_model()
-    compile_model(model, "adam", 0.001)
-    labels = np.argmax(model.predict(PIXELS, verbose=0), axis=-1)
-    accuracy = model.evaluate(PIXELS, LABELS, verbose=0, return_dict=True)["accuracy"]
-    assert np.mean(labels == LABELS) == pytest.approx(accuracy)

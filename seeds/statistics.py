@@ -1,0 +1,147 @@
+"""Whether two settings differ by more than the seeds do. Values by seed in, plain numbers and words out."""
+
+import gc
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+ALPHA = 0.05  # the chance that a family of comparisons reports any difference where there is none
+POWER = 0.8  # the chance that the reported number of seeds would show a difference of the measured size
+EXACT = 16  # pairs up to which all assignments of signs are tried (65,536); beyond, as many are drawn at random
+MANY = 1000  # seeds; a larger number is reported as "more than 1,000"
+
+# The outcomes of a comparison that shows nothing. Other languages have the same keys.
+WORDS = {
+    "same": "identical for every seed",
+    "few": "too few seeds ({seeds} needed)",
+    "none": "not significant ({seeds} seeds needed)",
+    "about": "about {number}",
+    "over": "more than {number}",
+}
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Spread(NamedTuple):
+    """A sample: its mean, its standard deviation, and Student's 95% interval of the mean (NaN for one value)."""
+
+    count: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+class Comparison(NamedTuple):
+    """The differences of two settings, paired by seed; one comparison of a family."""
+
+    difference: Spread
+    p: float  # of the two-sided sign-flip test
+    adjusted_p: float  # after Holm's correction for the family
+    smallest_p: float  # the smallest adjusted_p possible, reached when all differences have the same sign
+    comparisons: int  # the size of the family
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is more than chance explains."""
+        return self.adjusted_p <= ALPHA
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return mean, standard deviation and interval of a sample of at least one value."""
+    from scipy.stats import t
+
+    count, mean = len(values), float(np.mean(values))
+    if count == 1:
+        return Spread(1, mean, math.nan, math.nan, math.nan)
+    sd = float(np.std(values, ddof=1))
+    half = float(t.ppf(1 - ALPHA / 2, count - 1)) * sd / math.sqrt(count)
+    return Spread(count, mean, sd, mean - half, mean + half)
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Return the two-sided p of Fisher's permutation test for pairs ("The Design of Experiments", 1935, section 21).
+
+    If two settings do not differ, each paired difference could as well have the other sign. p is the share of all
+    assignments of signs whose mean is at least as far from 0 as the measured mean.
+    """
+    from scipy.stats import permutation_test
+
+    test = permutation_test(
+        (np.asarray(differences),),
+        lambda sample, axis: sample.mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=2 ** min(len(differences), EXACT),
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    return float(test.pvalue)
+
+
+def smallest_p(differences: Sequence[float]) -> float:
+    """Return the smallest `sign_flip_p` possible: that of equal signs. A difference of 0 has no sign."""
+    signed = int(np.count_nonzero(differences))
+    return 2.0 ** (1 - min(signed, EXACT)) if signed else 1.0
+
+
+def seeds_for(comparisons: int) -> int:
+    """Return the smallest number of seeds with which one of this many comparisons can be significant."""
+    return math.ceil(1 + math.log2(comparisons / ALPHA))
+
+
+def seeds_needed(difference: Spread, comparisons: int) -> int | None:
+    """Return how many seeds would show a difference of this size among this many comparisons; None: over 1,000.
+
+    Uses the power of the paired t test, which is close to that of the sign-flip test.
+    """
+    from statsmodels.stats.power import TTestPower
+
+    least = seeds_for(comparisons)
+    if not difference.sd:
+        return least
+    effect, alpha, test = abs(difference.mean) / difference.sd, ALPHA / comparisons, TTestPower()
+    if not test.power(effect, least, alpha) < POWER:  # NaN for an effect of many standard deviations
+        return least
+    if test.power(effect, MANY, alpha) < POWER:
+        return None
+    return math.ceil(test.solve_power(effect, alpha=alpha, power=POWER))
+
+
+def compare(differences: Mapping[Name, Sequence[float]]) -> dict[Name, Comparison]:
+    """Compare each sample of paired differences (at least two seeds) with 0, as one family."""
+    gc.freeze()  # multipletests collects garbage at every call, and would look through all imported libraries
+    p = [sign_flip_p(sample) for sample in differences.values()]
+    found = {}
+    for number, ((name, sample), adjusted_p) in enumerate(zip(differences.items(), _holm(p), strict=True)):
+        least = _holm([*p[:number], smallest_p(sample), *p[number + 1 :]])[number]
+        found[name] = Comparison(spread(sample), p[number], adjusted_p, least, len(p))
+    return found
+
+
+def _holm(p: list[float]) -> list[float]:
+    from statsmodels.stats.multitest import multipletests
+
+    return multipletests(p, method="holm")[1].tolist() if p else []
+
+
+def verdict(found: Comparison, lower: str, higher: str, words: Mapping[str, str] = WORDS) -> str:
+    """Describe a comparison.
+
+    Args:
+        found: the comparison of a setting with a baseline.
+        lower: what to call a significantly lower value.
+        higher: what to call a significantly higher value.
+        words: what to call the other outcomes, with the keys of `WORDS`.
+    """
+    difference = found.difference
+    if found.is_significant:
+        return lower if difference.mean < 0 else higher
+    if not difference.mean and not difference.sd:
+        return words["same"]
+    seeds = seeds_needed(difference, found.comparisons)
+    # At least one more than there were: some of them showed no difference at all.
+    known = words["about"].format(number=max(seeds, difference.count + 1)) if seeds else ""
+    needed = known or words["over"].format(number=f"{MANY:,}")
+    return words["few" if found.smallest_p > ALPHA else "none"].format(seeds=needed)

@@ -1,0 +1,146 @@
+"""Train a group of trainings that share their epochs, one after the other, in this process.
+
+TensorFlow is imported inside the functions: the process that asks needs none.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from stages.base.environment import environment
+from stages.base.errors import UserError
+from stages.base.params import TrainingParams, in_words
+from stages.data.images import PREPARED, Images, load_images
+
+# What stops a training or decides which epoch it keeps, and computes no epoch.
+STOPPING = ("patience", "epochs", "min_delta", "monitor", "restore_best_weights", "save_best_only")
+MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
+
+History = dict[str, list[float]]  # a list per metric, one value per epoch; with dropout on for `loss` and `accuracy`
+
+
+class Training(NamedTuple):
+    """A setting with a seed, on the first `images` training images (None: all)."""
+
+    params: TrainingParams
+    images: int | None = None
+
+    def epochs_of(self) -> Self:
+        """Return what decides the epochs: the same value for all trainings of a group."""
+        return self._replace(params=self.params.model_copy(update=dict.fromkeys(STOPPING)))
+
+
+class Result(NamedTuple):
+    """What a training gave.
+
+    The row has the epochs run, the kept epoch (from 1), and loss and accuracy of the kept epoch's model on training,
+    validation and test images, all with dropout off.
+    """
+
+    row: dict[str, float]
+    history: History
+
+
+def to_json(values: Any) -> str:  # noqa: ANN401
+    """Write trainings or results in one line for another process; floats keep every bit."""
+    return json.dumps(values, default=TrainingParams.model_dump)
+
+
+def trainings_from(values: Iterable[Any]) -> list[Training]:
+    """Read trainings of `to_json`."""
+    return [Training(TrainingParams(**params), images) for params, images in values]
+
+
+def results_from(text: str) -> list[Result]:
+    """Read results of `to_json`."""
+    return [Result(*values) for values in json.loads(text)]
+
+
+def environment_here() -> dict[str, str]:
+    """Return what decides bits besides the inputs, as metrics/environment.json has it."""
+    from stages.training.backend import gpus
+
+    return environment(gpus())
+
+
+@lru_cache(maxsize=4)
+def _data(images: int | None) -> tuple[Images, Images, Images, str]:
+    """Return training (the first `images`), validation and test images, and a digest of all of them.
+
+    Raises:
+        UserError: there are fewer training images.
+    """
+    from stages.training.store import data_digest, digest
+
+    train, val, test = (load_images(PREPARED, part) for part in ("train", "val", "test"))
+    if images is not None:
+        if images > len(train.labels):
+            raise UserError(f"images: must be at most {len(train.labels):,}, got {images:,}")
+        train = Images(train.images[:images], train.labels[:images], train.classes)
+    return train, val, test, digest(data_digest(train, val), test.images, test.labels)
+
+
+def key_of(training: Training) -> str:
+    """Return the name under which a training is remembered: a digest of all that decides its result."""
+    from stages.training.model import compiled_model
+    from stages.training.store import digest, epoch_key
+
+    train, _, _, data = _data(training.images)
+    model = compiled_model(train, training.params)
+    stopping = {name: getattr(training.params, name) for name in (*STOPPING, "lr_patience", "lr_factor")}
+    batch_size, seed = training.params.batch_size, training.params.seed
+    epochs = epoch_key(model, data, batch_size=batch_size, seed=seed, environment=environment_here())
+    return digest(epochs, json.dumps(stopping))
+
+
+def train_group(group: list[Training], store: bool = True) -> str:
+    """Train a group: the first training computes the epochs, the others read them back from the store.
+
+    Args:
+        group: trainings that differ in `STOPPING` alone, the longest first.
+        store: whether to keep the epochs; hundreds of trainings would fill the disk.
+
+    Returns:
+        A `Result` per training, as `to_json` writes them.
+
+    Raises:
+        UserError: a loss is not finite, or the network does not fit the images.
+    """
+    return to_json([_train(training, store) for training in group])
+
+
+def _train(training: Training, store: bool) -> Result:
+    from stages.evaluation.saved_models import measure
+    from stages.training.callbacks import StopIfSignalled, early_stopping, lower_learning_rate
+    from stages.training.epochs import epoch_runner, run_epochs
+    from stages.training.model import compiled_model
+    from stages.training.result import best_epoch
+    from stages.training.store import stored_epochs
+
+    params = training.params
+    train, val, test, _ = _data(training.images)
+    model = compiled_model(train, params)
+    callbacks = [
+        StopIfSignalled(),
+        lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta),
+        early_stopping(params.monitor, params.patience, params.min_delta, restore_best_weights=False),
+        # Never stops; at the end it sets the weights of the epoch that ModelCheckpoint(save_best_only) would save.
+        early_stopping(params.monitor, params.epochs + 1 if params.save_best_only else None, 0, True),
+    ]
+    callbacks = [callback for callback in callbacks if callback]
+    try:
+        if store:
+            size, seed = params.batch_size, params.seed
+            with stored_epochs(model, train, val, environment_here(), batch_size=size, seed=seed) as run_epoch:
+                history = run_epochs(model, run_epoch, params.epochs, callbacks)
+        else:
+            run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
+            history = run_epochs(model, run_epoch, params.epochs, callbacks)
+    except UserError as error:
+        names = ("network", "dropout", "optimizer", "learning_rate", "seed")
+        raise UserError(f"{in_words(params, names)}: {error}") from None
+    count = len(history["loss"])
+    kept = best_epoch(history[params.monitor], params.monitor) + 1 if params.save_best_only else count
+    measured = [value for part in (train, val, test) for value in measure(model, part).model_dump().values()]
+    return Result({"epochs": count, "kept_epoch": kept, **dict(zip(MEASURED, measured, strict=True))}, history)

@@ -1,0 +1,163 @@
+"""The statistics as statistics: against SciPy's on known data, and by simulation."""
+
+import gc
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.power import TTestPower
+
+from seeds.statistics import (
+    ALPHA,
+    POWER,
+    Spread,
+    compare,
+    seeds_for,
+    seeds_needed,
+    sign_flip_p,
+    smallest_p,
+    spread,
+    verdict,
+)
+
+SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]  # Student 1908, the first drug
+
+
+def test_the_interval_is_that_of_students_t_test():
+    found = spread(SLEEP)
+    expected = stats.ttest_1samp(SLEEP, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.count, found.mean, found.sd) == pytest.approx((10, 0.75, np.std(SLEEP, ddof=1)))
+
+
+def test_one_value_has_no_interval():
+    count, mean, *unknown = spread([0.5])
+    assert (count, mean) == (1, 0.5)
+    assert all(map(math.isnan, unknown))
+
+
+def test_the_interval_covers_the_true_mean_in_95_of_100_cases():
+    samples = np.random.default_rng(1).normal(3, 2, size=(4000, 10))
+    covered = np.mean([low <= 3 <= high for _, _, _, low, high in map(spread, samples)])
+    assert covered == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 4000))
+
+
+@pytest.mark.parametrize("sample", [SLEEP[:6], [1, 2, 3, 4], [0, 0, 1, -2, 5], [0.1, 0.1, 0.1, -0.1]])
+def test_p_is_the_share_of_all_signs_that_give_a_mean_as_far_from_zero(sample: list[float]):
+    means = [np.dot(signs, sample) for signs in itertools.product((-1, 1), repeat=len(sample))]
+    expected = np.mean(np.abs(means) >= abs(sum(sample)) - 1e-12)
+    assert sign_flip_p(sample) == pytest.approx(expected)
+
+
+def test_p_of_ranks_is_wilcoxons():
+    ranks = [1, -2, 3, 4, 5, -6, 7, 8]
+    assert sign_flip_p(ranks) == pytest.approx(stats.wilcoxon(ranks, method="exact").pvalue)
+
+
+def test_beyond_sixteen_pairs_signs_are_drawn_and_p_is_the_same_each_time():
+    sample = np.random.default_rng(2).normal(0.5, 1, 30)
+    assert sign_flip_p(sample) == sign_flip_p(sample)
+    assert sign_flip_p(sample) == pytest.approx(stats.ttest_1samp(sample, 0).pvalue, rel=0.2)
+
+
+@pytest.mark.parametrize("count", [2, 5, 8, 16])
+def test_the_smallest_p_is_reached_where_all_differences_have_one_sign(count: int):
+    assert sign_flip_p(range(1, count + 1)) == smallest_p(range(1, count + 1)) == 2.0 ** (1 - count)
+
+
+def test_a_difference_of_zero_counts_for_nothing():
+    assert sign_flip_p([1, 2, 3, 0, 0]) == smallest_p([1, 2, 3, 0, 0]) == 0.25
+    assert sign_flip_p([0.0, 0.0]) == smallest_p([0.0, 0.0]) == 1
+
+
+def test_eight_seeds_cannot_show_one_of_eight_differences_whatever_its_size():
+    """2 ** -7 is 0.0078, times 8 is 0.0625."""
+    samples = {name: np.random.default_rng(name).normal(100, 1, 8) for name in range(8)}
+    for found in compare(samples).values():
+        assert found.p == 2**-7
+        assert found.adjusted_p == found.smallest_p == 0.0625
+        assert verdict(found, "less", "more").startswith("too few seeds (about 9 ")
+    assert seeds_for(8) == 9
+    assert seeds_needed(Spread(8, 100, 1, 99, 101), 8) == 9  # however large
+    assert [seeds_for(count) for count in (1, 6, 7, 12, 13)] == [6, 8, 9, 9, 10]
+
+
+def test_holms_correction_is_holms():
+    samples = {name: np.random.default_rng(name).normal(name, 2, 10) for name in range(4)}
+    found = list(compare(samples).values())
+    ordered = sorted(found, key=lambda each: each.p)
+    expected = np.maximum.accumulate([min(1, each.p * (4 - rank)) for rank, each in enumerate(ordered)])
+    assert [each.adjusted_p for each in ordered] == pytest.approx(expected)
+
+
+def test_without_any_difference_at_most_5_of_100_families_report_one():
+    generator = np.random.default_rng(3)
+    families = 200
+    gc.freeze()  # statsmodels collects garbage at every call, and would look through all that pytest has loaded
+    wrong = sum(
+        any(found.adjusted_p <= ALPHA for found in compare(dict(enumerate(generator.normal(size=(3, 8))))).values())
+        for _ in range(families)
+    )
+    assert wrong / families <= ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / families)
+    assert wrong  # a test that can fail, in both ways
+
+
+def test_a_planted_effect_is_significant_and_called_by_its_name():
+    generator = np.random.default_rng(4)
+    samples = {"lower": generator.normal(-1, 0.3, 10), "higher": generator.normal(1, 0.3, 10), "none": [0.1, -0.1] * 5}
+    found = {name: verdict(each, "better", "worse") for name, each in compare(samples).items()}
+    assert found["lower"] == "better"
+    assert found["higher"] == "worse"
+    assert found["none"].startswith("not significant (more than 1,000 seeds")
+
+
+def test_values_identical_for_every_seed_are_reported_as_such():
+    assert verdict(compare({"a": [0.0] * 10})["a"], "better", "worse") == "identical for every seed"
+
+
+def test_the_order_of_seeds_and_of_settings_and_the_sign_do_not_matter():
+    generator = np.random.default_rng(5)
+    samples = {name: generator.normal(0.3, 1, 8) for name in "abc"}
+    found = compare(samples)
+    shuffled = {name: generator.permutation(samples[name]) for name in "cab"}
+    turned = compare({name: -sample for name, sample in samples.items()})
+    for name, each in compare(shuffled).items():
+        assert each.difference == pytest.approx(found[name].difference)
+        assert each[1:] == pytest.approx(found[name][1:])
+        assert turned[name][1:] == pytest.approx(each[1:])
+        assert turned[name].difference.low == pytest.approx(-each.difference.high)
+
+
+def test_the_reported_number_of_seeds_has_the_reported_power():
+    generator = np.random.default_rng(6)
+    sample = generator.normal(size=12)
+    sample = (sample - sample.mean()) / sample.std(ddof=1) + 1  # an effect of one standard deviation
+    seeds = seeds_needed(spread(sample), comparisons=1)
+    shown = np.mean([sign_flip_p(generator.normal(1, 1, seeds)) <= ALPHA for _ in range(400)])
+    assert shown == pytest.approx(POWER, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "comparisons", "seeds"), [(0.00446, 0.00981, 11, 70), (0.00141, 0.00925, 11, 587)]
+)
+def test_the_more_comparisons_the_more_seeds_it_takes(mean, sd, comparisons, seeds):
+    difference = Spread(10, mean, sd, 0, 0)
+    expected = TTestPower().solve_power(mean / sd, alpha=ALPHA / comparisons, power=POWER)
+    assert seeds_needed(difference, comparisons) == math.ceil(expected) == seeds
+    assert seeds_needed(difference, 1) < seeds
+
+
+def test_more_seeds_are_asked_for_than_there_were():
+    """Two of ten differences are 0, which leaves eight signs."""
+    (found,) = compare({"a": [0, 0, 1, -1.1, 1, 1, 1, 1, 1, 1]}).values()
+    for least in (0.06, 0.01):
+        said = verdict(found._replace(adjusted_p=0.06, smallest_p=least), "less", "more")
+        (seeds,) = re.findall(r"about (\d+) ", said)
+        assert int(seeds) > 10
+
+
+def test_a_family_of_none_is_empty():
+    assert compare({}) == {}

@@ -1,0 +1,47 @@
+"""Run the pipeline, or the embedded sample if Fashion-MNIST cannot be downloaded: the beginning of `make`.
+
+Exit codes: 2 wrong parameters, otherwise those of `dvc repro`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from stages.base.errors import DataUnreachable
+from stages.base.params import PARAMS_FILE, read_params
+from stages.base.process import run
+from stages.data.raw_files import fetch, on_this_machine, read_registry
+
+DVC = [sys.executable, "-m", "dvc"]
+
+
+def fetch_raw_files() -> None:
+    """Download the raw files if the next `dvc repro` needs them.
+
+    Raises:
+        DataUnreachable: they are neither on this machine nor available from the network.
+    """
+    registry = read_registry()
+    if on_this_machine(registry):
+        return
+    is_prepared = [*DVC, "status", "--quiet", "prepare"]  # exits with 0 if `prepare` has nothing to do
+    if subprocess.run(is_prepared, check=False).returncode:
+        fetch(registry)
+
+
+def main() -> None:
+    """params.yaml, the raw files -> every output."""
+    if read_params().dataset == "fashion_mnist":
+        try:
+            fetch_raw_files()
+        except DataUnreachable as error:
+            print(f"\n{error.reason}. Running the embedded sample instead: 6,000 of 60,000 training images.")
+            print(f"{PARAMS_FILE} now has dataset: sample. Back to Fashion-MNIST: make back\n", flush=True)
+            text = PARAMS_FILE.read_text(encoding="utf-8")
+            PARAMS_FILE.write_text(re.sub(r"(?m)^dataset:.*$", "dataset: sample", text), encoding="utf-8")
+    os.execv(sys.executable, [*DVC, "repro"])
+
+
+if __name__ == "__main__":
+    run(main)
