@@ -30,6 +30,6 @@ def test_no_module_imports_itself_through_others():
 
 
 def test_tests_have_the_folders_of_the_packages():
-    assert {package(file) for file in FILES} == set(LEVELS)
+    packages = {package(file) for file in FILES} - {"stage"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {*ORDER, "tools", "seeds", "study", "benchmarks", "docs", "pipeline", "support"}
+    assert folders - {"docs", "pipeline", "support"} == packages

@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ from dvc.utils.hydra import apply_overrides
 from stages.base.inputs import MAKER
 from stages.base.params import Params
 from tests.support.sources import imported_files, texts_in, undeclared, unneeded
-from tests.support.workspace import ROOT
+from tests.support.workspace import ROOT, write_params
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = list(PIPELINE["stages"])
@@ -56,10 +55,12 @@ def test_dvc_hashes_the_sources_in_git_and_no_other_file():
 
 
 def test_setting_parameters_and_setting_them_back_leaves_params_yaml_as_it_was(tmp_path: Path):
-    copy = shutil.copy(ROOT / "params.yaml", tmp_path)
+    write_params(tmp_path)
+    copy = tmp_path / "params.yaml"
+    before = copy.read_bytes()
     apply_overrides(copy, ["optimizer=rmsprop", "patience=null", "learning_rate=1e-5", "limit=9"])
     apply_overrides(copy, ["optimizer=adam", "patience=2", "learning_rate=0.001", "limit=null"])
-    assert Path(copy).read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert copy.read_bytes() == before
 
 
 def declared_params(stage: str) -> set[str]:
@@ -135,9 +136,9 @@ def test_a_stage_names_exactly_the_files_that_it_declares(stage: str):
         assert prepared == images | {"data/prepared/classes.json"}
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "study/dvc.yaml"])
-def test_dvc_deletes_no_output_before_a_stage(pipeline: str):
-    stages = yaml.safe_load((ROOT / pipeline).read_text(encoding="utf-8"))["stages"].values()
+@pytest.mark.parametrize("pipeline", [*ROOT.glob("dvc.yaml"), *ROOT.glob("study/dvc.yaml")])
+def test_dvc_deletes_no_output_before_a_stage(pipeline: Path):
+    stages = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"].values()
     for entry in (entry for stage in stages for kind in OUTPUTS for entry in stage.get(kind, [])):
         assert next(iter(entry.values()))["persist"]
 

@@ -14,10 +14,10 @@ from stages import evaluate, plot, prepare, train
 from stages.base.errors import UserError
 from stages.base.params import IMAGES, PARAMS_FILE, Params, read_params
 from stages.data.datasets import split
-from tests.support.workspace import ROOT
+from tests.support.workspace import params
 
-COMMITTED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-OF_THE_SAMPLE = COMMITTED | {"dataset": "sample", "epochs": 1}
+VALID = params().model_dump()
+OF_THE_SAMPLE = VALID | {"dataset": "sample", "epochs": 1}
 SEEDS = st.integers(0, 2**32 - 1)
 
 RIGHT = st.fixed_dictionaries(
@@ -94,9 +94,9 @@ def test_whatever_passes_the_checks_runs(workspace: Path, values: dict):
 
 
 @MANY
-@given(changes=st.dictionaries(st.sampled_from(list(COMMITTED)) | st.text(), ANYTHING, min_size=1, max_size=3))
+@given(changes=st.dictionaries(st.sampled_from(list(VALID)) | st.text(), ANYTHING, min_size=1, max_size=3))
 def test_whatever_does_not_pass_reaches_no_stage(workspace: Path, changes: dict):
-    dump(COMMITTED | changes)
+    dump(VALID | changes)
     if error := error_of_the_file():
         assert_one_line(error)
         with pytest.raises(UserError, match=r"^params\.yaml: "):

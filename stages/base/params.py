@@ -119,8 +119,8 @@ class Params(TrainingParams, DataParams):
             expected = ", ".join(written(OF_A_FOLDER[name]) for name in changed)
             received = ", ".join(written(getattr(self, name)) for name in changed)
             raise ValueError(
-                f"{', '.join(changed)}: only dataset images looks there, and dataset is {self.dataset}; set that too "
-                f"(dataset=images), or this back to {expected}, got {received}"
+                f"{', '.join(changed)}: used only with dataset: images, but dataset is {self.dataset}; "
+                f"set dataset=images, or reset to {expected}, got {received}"
             )
         if self.dataset == "images" and self.image_size < (least := LEAST_SIZE.get(self.network, 1)):
             raise ValueError(f"image_size: must be at least {least} for network {self.network}, got {self.image_size}")

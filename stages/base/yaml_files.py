@@ -42,7 +42,7 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: not there; run this from the root of the project") from None
+        raise UserError(f"{path}: not found; run this from the root of the project") from None
     # ValueError: bytes that are not UTF-8, or a date such as 2024-13-45. RecursionError: ten thousand brackets.
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error

@@ -157,7 +157,7 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
     if different := int(np.sum(from_whole != from_weights)):
         raise UserError(
             f"model_whole.keras and model.weights.h5 disagree on {different} of {len(data.labels)} validation images: "
-            "they are not of one training; to make both: dvc repro --force train"
+            "they come from different trainings; to train again: dvc repro --force train"
         )
     correct = int(np.sum(from_whole == data.labels))
     if round(measured.accuracy * len(data.labels)) != correct:  # compared as counts, because accuracy is a float32

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.params import Params, read_params, written
-from tests.support.workspace import ROOT, params
+from tests.support.workspace import ROOT, params, write_params
 
 
 def test_every_parameter_has_a_comment_above_it():
@@ -17,10 +17,7 @@ def test_every_parameter_has_a_comment_above_it():
 
 def test_values_as_dvc_writes_them_are_read(tmp_path: Path):
     """PyYAML reads 1e-05 as a string; `-S patience=` writes an empty string."""
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    for key, value in {"learning_rate": "1e-05", "patience": "''", "limit": "''", "lr_patience": ""}.items():
-        text = "\n".join(f"{key}: {value}" if line.startswith(f"{key}:") else line for line in text.split("\n"))
-    (tmp_path / "params.yaml").write_text(text)
+    write_params(tmp_path, learning_rate="1e-05", patience="", limit="", lr_patience=None)
     read = read_params(tmp_path / "params.yaml")
     assert (read.learning_rate, read.patience, read.limit, read.lr_patience) == (1e-5, None, None, None)
 

@@ -9,8 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from stages.base.params import TrainingParams
-from study.notes.design import read_design
-from tests.docs.text import ROOT, code, links, numbers, read
+from tests.docs.text import ROOT, code, describes_this_run, links, numbers, read
 from tests.support.clone import Clone
 
 NOTEBOOK = ROOT / "docs/notes.ipynb"
@@ -46,8 +45,9 @@ def test_a_text_is_in_both_languages_with_the_same_code_numbers_and_links(cell: 
 
 
 def test_its_trainings_are_those_of_the_study(monkeypatch):
+    study = pytest.importorskip("study.notes.design")
     monkeypatch.chdir(ROOT)
-    design = {name: row.params(seed=0).model_dump() for name, row in read_design().trainings.items()}
+    design = {name: row.params(seed=0).model_dump() for name, row in study.read_design().trainings.items()}
     calls = [
         {each.arg: ast.literal_eval(each.value) for each in node.keywords}
         for source in CODE.values()
@@ -60,6 +60,7 @@ def test_its_trainings_are_those_of_the_study(monkeypatch):
     assert [params | {"seed": 0} for params in made] == [params | checkpoint for params in of_study]
 
 
+@describes_this_run
 def test_the_numbers_are_those_of_the_study_and_of_the_committed_run():
     found = {number for number in numbers("\n".join(TEXTS.values())) if re.fullmatch(r"\d\.\d{4}", number)}
     assert found
@@ -123,6 +124,7 @@ def test_it_runs_from_its_own_folder_on_few_images_and_leaves_nothing(tmp_path, 
 @pytest.mark.process
 @pytest.mark.acceptance
 @pytest.mark.usefixtures("real_data")
+@describes_this_run
 def test_on_all_images_its_sentences_are_true_and_it_ends_in_the_committed_run(tmp_path, monkeypatch):
     found = run(Clone(tmp_path / "a clone"), ".", monkeypatch)
     assert found["sizes"] == [48_000, 12_000, 10_000]

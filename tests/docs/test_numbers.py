@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from tests.docs.text import ROOT, numbers, read
+from tests.docs.text import ROOT, describes_this_run, numbers, read
 
 # A row of the README's findings: (table, columns that select a row of it, factor, decimals).
 NOTES, SIZES = "study/notes/claims.csv", "study/sizes/effects.csv"
@@ -45,6 +45,7 @@ def test_the_findings_are_those_of_the_studies(page: str):
         assert (verdict == NOT_SIGNIFICANT[page]) == (row["adjusted_p"] > 0.05), selected
 
 
+@describes_this_run
 @pytest.mark.parametrize("page", NOT_SIGNIFICANT)
 def test_the_scores_are_those_of_the_committed_run(page: str):
     rows = [re.findall(r"0\.\d{4}", row) for row in re.findall(r"(?m)^\|.+\| 0\.\d+ \|$", read(page))]
@@ -54,6 +55,7 @@ def test_the_scores_are_those_of_the_committed_run(page: str):
     ]
 
 
+@describes_this_run
 def test_the_numbers_to_learn_from_are_those_of_the_study_and_of_the_committed_run():
     text, train, evaluation = read("docs/learn.md"), committed("train"), committed("evaluation")
     trainings = pd.read_csv(ROOT / "study/notes/trainings.csv")

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from stages.base.errors import DataUnreachable, ProjectError, UserError
-from stages.base.params import Params
 from tests.docs.text import ROOT, code, links, numbers, read
+from tests.support.workspace import params
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TWINS = [name for name in PAGES if name.replace(".md", ".ko.md") in PAGES]
@@ -44,13 +44,12 @@ def test_commands_and_sources_exist(page: str):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_experiment_sets_valid_parameters(page: str):
-    committed = yaml.safe_load(read("params.yaml"))
     for command in re.findall(r"dvc exp run((?: -S [\w=.,/]+)+)", read(page)):
         changes = dict(change.split("=") for change in re.findall(r"-S (\S+)", command))
         known = {name: yaml.safe_load(value) for name, value in changes.items() if value not in ("mine", "value")}
         if {"image_dir", "image_size"} & set(known):
             known["dataset"] = "images"
-        Params(**committed | known)
+        params(**known)
 
 
 @pytest.mark.parametrize("page", TWINS)

@@ -1,9 +1,15 @@
 """What the tests of the documents read in a text."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import pytest
+
+from stages.base.params import read_params
+from tests.support.workspace import ROOT, params
+
+describes_this_run = pytest.mark.skipif(
+    read_params(ROOT / "params.yaml") != params(), reason="the documents describe a run with tests/params.yaml"
+)
 
 
 def read(name: str) -> str:

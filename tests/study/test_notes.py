@@ -13,7 +13,7 @@ from stages import prepare
 from stages.base.errors import UserError
 from study.notes import findings, trainings
 from study.notes.design import read_design
-from tests.support.small import small_study
+from tests.study.small import small_study
 from tests.support.workspace import ROOT, SMALL, new_workspace, work_in_a_copy
 
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]

@@ -17,7 +17,7 @@ from stages import prepare
 from stages.base.errors import ProjectError, UserError
 from study.sizes import effects, trainings
 from study.sizes.grid import TABLES, Cell, read_grid
-from tests.support.small import small_sizes
+from tests.study.small import small_sizes
 from tests.support.workspace import ROOT, SMALL, new_workspace, run_stages, work_in_a_copy
 
 PAGES = ("README.md", "README.ko.md")

@@ -12,6 +12,12 @@ from stages.training.callbacks import lower_learning_rate
 from stages.training.epochs import epoch_runner, row_order, run_epochs
 from stages.training.model import compiled_model, evaluation_batch
 
+FIT = (  # the beginning of code that a process runs
+    "from stages.data.datasets import fashion_mnist, sample\n"
+    "from tests.support.fit import assert_equals_fit\n"
+    "from tests.support.workspace import head, params\n"
+)
+
 
 def batches(data: Images, batch_size: int, seed: int, epochs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the batches of all epochs in our order, which `fit` does not know."""

@@ -1,10 +1,6 @@
-"""A few images that differ by their grey, and a run on them; a small study."""
-
-import shutil
-from pathlib import Path
+"""A few images that differ by their grey, and a run on them."""
 
 import numpy as np
-import yaml
 
 from stages.base.params import METRICS
 from stages.data.images import Counts, Images
@@ -12,7 +8,6 @@ from stages.evaluation.results import Evaluation
 from stages.evaluation.scores import ClassScores, ReliabilityBin
 from stages.report.documents import Run
 from stages.training.result import TrainingResult
-from tests.support.workspace import ROOT
 
 LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
 HOW = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
@@ -57,33 +52,3 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
     values["data"] = Counts.model_validate(data | changes.get("data", {}))
     values["params"] = params | changes.get("params", {})
     return Run(test, predicted, np.linspace(0.9, 0.95, len(test.labels)), **values)
-
-
-def small_study(folder: Path, **changes: object) -> None:
-    """Write a design of the notes' study with two seeds and a quarter of the epochs."""
-    (folder / "study/notes").mkdir(parents=True, exist_ok=True)
-    for page in (ROOT / "study/notes").glob("*.jinja"):
-        shutil.copy(page, folder / "study/notes")
-    design = yaml.safe_load((ROOT / "study/notes.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
-    for training in design["trainings"].values():
-        training |= {"epochs": -(-training["epochs"] // 4), "learning_rate": 0.05}  # so that something happens
-    (folder / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
-    _add_pipeline(folder)
-
-
-def small_sizes(folder: Path, seeds: int = 2, epochs: int = 3) -> None:
-    """Write a design of the study of sizes with three epochs and a hundredth of the fewest and the most images."""
-    (folder / "study/sizes").mkdir(parents=True, exist_ok=True)
-    for page in (ROOT / "study/sizes").glob("*.jinja"):
-        shutil.copy(page, folder / "study/sizes")
-    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8"))
-    for network in design["networks"].values():
-        network |= {"seeds": seeds, "images": [network["images"][n] // 100 for n in (0, -1)]}
-        network |= {"epochs": epochs, "patience": 1}
-        network["hidden_units"] //= 10
-    (folder / "study/sizes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
-    _add_pipeline(folder)
-
-
-def _add_pipeline(folder: Path) -> None:
-    shutil.copy(ROOT / "study/dvc.yaml", folder / "study")

@@ -25,10 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = {"dataset": "sample", "limit": 600}  # 480 for training, 120 for validation, 600 for test
 
 
+OWN = yaml.safe_load((ROOT / "tests/params.yaml").read_text(encoding="utf-8"))
+
+
 def write_params(folder: Path, **changes: object) -> None:
-    """Write the committed params.yaml, comments and all, with some values changed or keys added."""
+    """Write params.yaml, comments and all, with the values of the tests, some of them changed, or keys added."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    for key, value in changes.items():
+    for key, value in (OWN | changes).items():
         written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
         line = f"{key}: {written}".rstrip()
         text, found = re.subn(rf"(?m)^{key}:.*$", line, text)
@@ -46,8 +49,8 @@ def new_workspace(folder: Path, **changes: object) -> None:
 
 
 def params(**changes: object) -> Params:
-    """Return the committed parameters with some values changed."""
-    return Params.model_validate(read_params(ROOT / "params.yaml").model_dump() | changes)
+    """Return the parameters of the tests with some values changed."""
+    return Params.model_validate(read_params(ROOT / "params.yaml").model_dump() | OWN | changes)
 
 
 def read_json(path: str | Path) -> dict:

@@ -1,4 +1,4 @@
-"""The network with convolutions, and a network that a reader adds as docs/networks.md shows."""
+"""The networks of the project."""
 
 import json
 import re
@@ -15,8 +15,9 @@ from stages.data.images import Images
 from stages.training.backend import keras, threads, use_threads
 from stages.training.model import MOST_IMAGES, build_model, evaluation_batch
 from stages.training.networks import NETWORKS, cnn, dense, dropout_layer
+from tests.support.fit import FIT
 from tests.support.made import STAGES, made, needs_emulator, outputs_in, run_code
-from tests.support.workspace import ROOT, SMALL, new_workspace, params, read_json, write_params
+from tests.support.workspace import ROOT, new_workspace, params, read_json
 
 CNN = {"dataset": "sample", "limit": 300, "network": "cnn", "epochs": 2}
 
@@ -137,13 +138,6 @@ def test_convolutions_have_the_same_bytes_on_another_processor(convolved: Path, 
     assert made(tmp_path / "there", CNN, cpu=cpu) == outputs_in(convolved)
 
 
-FIT = (
-    "from stages.data.datasets import fashion_mnist, sample\n"
-    "from tests.support.fit import assert_equals_fit\n"
-    "from tests.support.workspace import head, params\n"
-)
-
-
 @pytest.mark.process
 def test_the_loop_equals_fit_with_convolutions(tmp_path: Path):
     falling = "params(network='cnn', lr_patience=1, lr_factor=0.3, patience=None, min_delta=10)"
@@ -158,66 +152,3 @@ def test_the_loop_equals_fit_with_convolutions(tmp_path: Path):
 def test_the_loop_equals_fit_with_convolutions_on_all_images(real_data, tmp_path: Path):
     shutil.copytree(ROOT / "data", tmp_path / "data", ignore=shutil.ignore_patterns("prepared", "examples"))
     run_code(tmp_path, f"{FIT}data = fashion_mnist(); assert_equals_fit(data.train, data.test, params(network='cnn'))")
-
-
-DOCS = ROOT / "docs/networks.md"
-
-
-def insert(path: Path, before: str, text: str) -> None:
-    whole = path.read_text(encoding="utf-8")
-    assert whole.count(before) == 1
-    path.write_text(whole.replace(before, f"{text}{before}"), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with the network of the docs, all stages run with it."""
-    folder = tmp_path_factory.mktemp("own") / "project"
-    (function,) = re.findall(r"(?s)```python\n(.+?)```", DOCS.read_text(encoding="utf-8"))
-    for each in ("stages", "data"):
-        shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__", "prepared", "raw"))
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    insert(folder / "stages/training/networks.py", "class Network(NamedTuple):", f"{function}\n\n")
-    insert(folder / "stages/training/networks.py", '    "cnn": Network(', '    "mine": Network(mine, threads=2),\n')
-    insert(folder / "stages/base/params.py", '"cnn"]\n', '"mine", ')
-    write_params(folder, **SMALL, network="mine", epochs=8, learning_rate=0.01)
-    run_own(folder, STAGES)
-    return folder
-
-
-def run_own(folder: Path, code: str) -> None:
-    run_code(folder, code, PYTHONPATH=f"{folder}:{ROOT}")
-
-
-@pytest.mark.process
-def test_a_network_of_a_readers_own_runs_through_all_stages(own: Path):
-    layers = kinds(keras.models.load_model(own / "models/best-model.keras"))
-    assert layers.count("BatchNormalization") >= 2
-    assert layers.count("Dropout") >= 2
-    assert read_json(own / "metrics/evaluation.json")["test"]["accuracy"] > 0.5
-    assert "the network `mine`" in (own / "models/CARD.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.process
-def test_it_continues_with_the_bytes_of_a_run_from_nothing(own: Path, tmp_path: Path):
-    expected = outputs_in(own)
-    again = tmp_path / "project"
-    shutil.copytree(own, again)
-    shutil.rmtree(again / "models/.epochs")
-    write_params(again, **SMALL, network="mine", epochs=1, learning_rate=0.01)
-    run_own(again, "import stages.train\nstages.train.main()\n")
-    assert outputs_in(again) != expected
-    write_params(again, **SMALL, network="mine", epochs=8, learning_rate=0.01)
-    run_own(again, STAGES)
-    assert outputs_in(again) == expected
-    epochs = read_json(again / "metrics/train.json")["epochs"]
-    assert len(list((again / "models/.epochs").glob("*/0*"))) == epochs  # the first was read back
-
-
-@pytest.mark.process
-def test_the_loop_equals_fit_with_it(own: Path):
-    """Also the moving means of BatchNormalization and the counters of both Dropout layers."""
-    run_own(
-        own,
-        f"{FIT}data = sample(); assert_equals_fit(head(data.train, 330), head(data.test, 330), params(network='mine'))",
-    )
