@@ -84,31 +84,6 @@ def test_more_images_than_there_are_is_one_line(workspace):
         engine.key_of(trainings.training(read_grid(), 1, Cell("dense-100", 480, 0.5)))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "keyword"),
-    [
-        ("seeds: 10", "seeds: 1", "seeds"),
-        ("rates: [0.3", "rates: [0", "rates"),
-        ("images: [1000", "images: [0", "images"),
-        ("network: cnn", "network: cn", "network"),
-        ("hidden_units: 1000", "hiden_units: 1000", "hidden_units"),
-        ("patience: 2", "patience: null", "patience"),
-        ("value: kept_val_loss", "value: val_loss", "value"),
-        ("networks:", "networks: 3\nx:", "networks"),
-        ("claims:", "clams:", "clams"),
-    ],
-)
-def test_a_wrong_design_is_refused_in_one_line(tmp_path, monkeypatch, old: str, new: str, keyword: str):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "study").mkdir()
-    text = (ROOT / "study/sizes.yaml").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "study/sizes.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(UserError, match=keyword) as error:
-        read_grid()
-    assert "\n" not in str(error.value)
-
-
 @pytest.mark.process
 @pytest.mark.acceptance
 @pytest.mark.parametrize("kind", list(TABLES))

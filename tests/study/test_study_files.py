@@ -6,6 +6,9 @@ import subprocess
 import pytest
 import yaml
 
+from stages.base.errors import UserError
+from study.notes.design import read_design
+from study.sizes.grid import read_grid
 from tests.support.sources import undeclared, unneeded
 from tests.support.workspace import ROOT
 
@@ -56,3 +59,35 @@ def test_the_committed_results_are_those_of_the_committed_design_and_sources():
         if not (how == "deleted" and path.startswith("data/prepared/"))  # Git does not have them
     ]
     assert changed == []
+
+
+@pytest.mark.parametrize(
+    ("study", "old", "new", "keyword"),
+    [
+        ("notes", "seeds: 10", "seeds: 1", "seeds"),
+        ("notes", "dropout: 0.3, epochs: 11", "dropout: 3, epochs: 11", "dropout"),
+        ("notes", "of: stopped", "of: stoped", "stoped"),
+        ("notes", "value: epochs", "value: epoch", "value"),
+        ("notes", "Early stopping runs fewer epochs", "Adam does better than RMSprop (20 epochs)", "twice"),
+        ("notes", "  batch_size: 32", "  batchsize: 32", "batch_size"),
+        ("notes", "claims:", "clams:", "clams"),
+        ("notes", "trainings:", "trainings: 3\nx:", "study/notes.yaml"),
+        ("sizes", "seeds: 10", "seeds: 1", "seeds"),
+        ("sizes", "rates: [0.3", "rates: [0", "rates"),
+        ("sizes", "images: [1000", "images: [0", "images"),
+        ("sizes", "network: cnn", "network: cn", "network"),
+        ("sizes", "hidden_units: 1000", "hiden_units: 1000", "hidden_units"),
+        ("sizes", "patience: 2", "patience: null", "patience"),
+        ("sizes", "value: kept_val_loss", "value: val_loss", "value"),
+        ("sizes", "networks:", "networks: 3\nx:", "networks"),
+        ("sizes", "claims:", "clams:", "clams"),
+    ],
+)
+def test_a_wrong_design_is_refused_in_one_line(workspace, study: str, old: str, new: str, keyword: str):
+    (workspace / "study").mkdir()
+    text = (ROOT / f"study/{study}.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (workspace / f"study/{study}.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UserError, match=keyword) as error:
+        {"notes": read_design, "sizes": read_grid}[study]()
+    assert "\n" not in str(error.value)
