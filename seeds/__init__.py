@@ -1,3 +1,3 @@
-"""Questions that take several seeds: train settings with seeds, compare them, say what is significant."""
+"""Train settings with several seeds, compare them, and report which differences are significant."""
 
 import stages  # noqa: F401  (sets the variables that decide bits, before NumPy is imported)

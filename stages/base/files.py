@@ -114,5 +114,5 @@ def unusable(path: Path, why: object) -> UserError:
     """Return the error for a stage's output that is missing or damaged."""
     if isinstance(why, OSError) and why.strerror:
         why = why.strerror
-    reason = "not there" if why == os.strerror(errno.ENOENT) else f"cannot be used: {one_line(why)}"
-    return UserError(f"{path}: {reason}; to make it: dvc repro")
+    reason = "missing" if why == os.strerror(errno.ENOENT) else f"cannot be used: {one_line(why)}"
+    return UserError(f"{path}: {reason}; to create it: dvc repro")

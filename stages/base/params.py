@@ -16,7 +16,7 @@ Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy"]
 METRICS: tuple[str, ...] = get_args(Monitor)  # of an epoch, in the order of plots/history.csv
 Logs = dict[str, float]  # METRICS of one epoch
 
-# The numbers of images for training and validation, so that a wrong value is refused before any image is loaded.
+# The numbers of images for training and validation, to find a wrong value before any image is loaded.
 IMAGES = {"fashion_mnist": 60_000, "sample": 6_000}
 
 LEAST_SIZE = {"cnn": 4}  # pixels in width and height: each pooling leaves half

@@ -64,7 +64,7 @@ def checked(values: dict[str, Any], model: type[Model], where: object) -> Model:
 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Describe each mistake that pydantic found: the key, what is expected and what was received."""
+    """Describe each mistake that pydantic found: the key, the expected and the received value."""
     return [_describe(each, model) for each in error.errors()]
 
 

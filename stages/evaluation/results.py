@@ -18,7 +18,7 @@ class Measured(Written):
 
 
 class MeasuredOnTest(Measured):
-    """What is measured on the test images."""
+    """The scores on the test images."""
 
     macro_f1: float  # mean F1 of the classes that have test images
     ece: float  # expected calibration error

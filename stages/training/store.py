@@ -128,7 +128,7 @@ class StoredEpochs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Release the lock; note in an interruption where it came and what is stored."""
+        """Release the lock; add to an interruption its epoch and the stored epochs."""
         self.lock.release()
         if isinstance(error, KeyboardInterrupt):
             done = self.read_back + self.computed

@@ -86,7 +86,7 @@ def test_json_keeps_values_and_the_order_of_the_fields():
         ('{"loss": 1, "best": 1, "parts": {"a": "x"}}', "parts.a: must be a number"),
         ("[]", "not a mapping"),
         ("{", "cannot be used"),
-        (None, "not there"),
+        (None, "missing"),
     ],
 )
 def test_json_with_other_values_is_refused(text: str | None, keyword: str):
