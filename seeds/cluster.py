@@ -46,8 +46,8 @@ def workers(address: str) -> Iterator[Callable[[str], Future[str]]]:
         raise ProjectError(f"{address}: no scheduler with a worker answers: {one_line(error)}") from None
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
-    def train(*given: object) -> str:  # nested: of a module's function Dask would send the name, not the code
-        return _train_there(*given)
+    def train(*arguments: object) -> str:  # nested: of a module's function Dask would send the name, not the code
+        return _train_there(*arguments)
 
     files = {str(path): np.fromfile(path, np.uint8) for path in sorted(Path("data/prepared").iterdir())}
     code = _code()
@@ -56,9 +56,9 @@ def workers(address: str) -> Iterator[Callable[[str], Future[str]]]:
         folder.update(f"{path} {len(contents)}".encode())
         folder.update(contents)
     try:
-        there = client.scatter(files, broadcast=True)
+        scattered = client.scatter(files, broadcast=True)
         executor = client.get_executor(pure=False)
-        yield lambda task: executor.submit(train, task, folder.hexdigest()[:16], code, there)
+        yield lambda task: executor.submit(train, task, folder.hexdigest()[:16], code, scattered)
     finally:
         client.close(timeout=TIMEOUT)  # what still runs on workers ends
 

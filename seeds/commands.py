@@ -70,11 +70,11 @@ def committed_params() -> Params:
     """Return the parameters of the last commit, on the images of params.yaml.
 
     Raises:
-        UserError: a value is wrong in either.
+        UserError: a value is wrong in either, or the last commit lacks a new parameter.
     """
     images = read_params().model_dump(include=set(DataParams.model_fields))
     training = yaml.safe_load(last_commit(str(PARAMS_FILE)) or "{}")
-    return checked(training | images, Params, f"{PARAMS_FILE} of the last commit")
+    return checked(training | images, Params, f"{PARAMS_FILE} of the last commit (new parameters: commit them first)")
 
 
 def values_of(changes: Sequence[str]) -> dict[str, list[Any]]:
@@ -115,8 +115,8 @@ def settings_of(committed: Params, values: dict[str, list[Any]]) -> list[Params]
     Raises:
         UserError: a combination is not allowed, or there is none but the committed setting.
     """
-    combinations = (dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values()))
-    changed = [checked(committed.model_dump() | chosen, Params, "seeds") for chosen in combinations]
+    changes = (dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values()))
+    changed = [checked(committed.model_dump() | change, Params, "seeds") for change in changes]
     settings = list(dict.fromkeys([committed, *changed]))
     if len(settings) == 1:
         raise UserError(f"{in_words(committed, values)}: this is the committed setting, so nothing would change")
@@ -136,16 +136,16 @@ def train(settings: list[Params], names: Sequence[str], options: argparse.Namesp
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", "prepare"]
     if subprocess.run(command, check=False).returncode:
         raise ProjectError("dvc repro prepare failed, see above: there are no images to train on")
-    asked = [
+    trainings = [
         TrainingParams(**setting.model_dump(include=set(TrainingParams.model_fields)) | {"seed": seed})
         for setting in settings
         for seed in range(1, options.seeds + 1)
     ]
-    results = engine.run(list(map(Training, asked)), jobs=options.jobs, scheduler=options.scheduler)
+    results = engine.run(list(map(Training, trainings)), jobs=options.jobs, scheduler=options.scheduler)
     return pd.DataFrame(
         {name: written(getattr(params, name), "") for name in names}
         | {"seed": params.seed, **result.row, "setting": in_words(params, names)}
-        for params, result in zip(asked, results, strict=True)
+        for params, result in zip(trainings, results, strict=True)
     )
 
 

@@ -52,8 +52,8 @@ def compare_settings(trainings: pd.DataFrame, baseline: str, metric: str) -> lis
         for setting, of_setting in values.items()
         if setting != baseline
     }
-    found = compare({setting: sample for setting, sample in differences.items() if len(sample) > 1})
-    return [Row(setting, spread(by_seed.tolist()), found.get(setting)) for setting, by_seed in values.items()]
+    comparisons = compare({setting: sample for setting, sample in differences.items() if len(sample) > 1})
+    return [Row(setting, spread(by_seed.tolist()), comparisons.get(setting)) for setting, by_seed in values.items()]
 
 
 def lower_is_better(metric: str) -> bool:

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from seeds.comparison import METRICS, Row, lower_is_better
-from stages.report.style import SERIES, WIDTH
+from stages.report.style import TRAININGS, WIDTH, shade_better
 
 LINE = 80  # characters of a title
-COLOR = SERIES[1]["color"]  # of a difference
+COLOR = TRAININGS[1]["color"]  # of a difference
 
 
 def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, metric: str) -> Figure:
@@ -23,7 +23,7 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
     figure.suptitle("\n".join((*textwrap.wrap(f"{asked}:", LINE), *textwrap.wrap(answer, LINE))))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     left.plot([0, 1], both, color="#cccccc", linewidth=1, zorder=1)
-    for x, (look, of_setting) in enumerate(zip(SERIES, both, strict=False)):
+    for x, (look, of_setting) in enumerate(zip(TRAININGS, both, strict=False)):
         left.plot([x] * len(of_setting), of_setting, "o", color=look["color"], markersize=6)
         left.plot([x - 0.12, x + 0.12], [of_setting.mean()] * 2, color="black", linewidth=2)
     names = (f"{textwrap.fill(baseline, 24)}\n(committed)", f"{textwrap.fill(row.setting, 24)}\n(changed)")
@@ -37,8 +37,8 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
     if row.comparison:
         _, mean, _, low, high = row.comparison.difference
         right.errorbar(0.4, mean, [[mean - low], [high - mean]], color="black", marker="_", markersize=14, capsize=4)
-    side = "below" if lower_is_better(metric) else "above"
-    right.set(xlim=(-0.5, 0.7), xticks=[], title=f"difference ({side} 0: better),\nmean and 95% interval")
+    shade_better(right, "y", lower_is_better(metric))
+    right.set(xlim=(-0.5, 0.7), xticks=[], title="difference (shaded: better),\nmean and 95% interval")
     return figure
 
 
@@ -60,6 +60,6 @@ def every_setting(rows: Sequence[Row], baseline: str, metric: str) -> Figure:
         )  # fmt: skip
     axes.set_yticks(range(len(compared)), [row.setting for row in compared])
     axes.invert_yaxis()
-    side = "lower" if lower_is_better(metric) else "higher"
-    axes.set_xlabel(f"difference in {METRICS[metric]}, 95% interval ({side} is better; filled: significant)")
+    shade_better(axes, "x", lower_is_better(metric))
+    axes.set_xlabel(f"difference in {METRICS[metric]}, 95% interval (shaded: better; filled: significant)")
     return figure

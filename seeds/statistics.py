@@ -113,11 +113,11 @@ def compare(differences: Mapping[Name, Sequence[float]]) -> dict[Name, Compariso
     """Compare each sample of paired differences (at least two seeds) with 0, as one family."""
     gc.freeze()  # multipletests collects garbage at every call, and would look through all imported libraries
     p = [sign_flip_p(sample) for sample in differences.values()]
-    found = {}
+    comparisons = {}
     for number, ((name, sample), adjusted_p) in enumerate(zip(differences.items(), _holm(p), strict=True)):
         least = _holm([*p[:number], smallest_p(sample), *p[number + 1 :]])[number]
-        found[name] = Comparison(spread(sample), p[number], adjusted_p, least, len(p))
-    return found
+        comparisons[name] = Comparison(spread(sample), p[number], adjusted_p, least, len(p))
+    return comparisons
 
 
 def _holm(p: list[float]) -> list[float]:
@@ -126,22 +126,22 @@ def _holm(p: list[float]) -> list[float]:
     return multipletests(p, method="holm")[1].tolist() if p else []
 
 
-def verdict(found: Comparison, lower: str, higher: str, words: Mapping[str, str] = WORDS) -> str:
+def verdict(comparison: Comparison, lower: str, higher: str, words: Mapping[str, str] = WORDS) -> str:
     """Describe a comparison.
 
     Args:
-        found: the comparison of a setting with a baseline.
+        comparison: that of a setting with a baseline.
         lower: what to call a significantly lower value.
         higher: what to call a significantly higher value.
         words: what to call the other outcomes, with the keys of `WORDS`.
     """
-    difference = found.difference
-    if found.is_significant:
+    difference = comparison.difference
+    if comparison.is_significant:
         return lower if difference.mean < 0 else higher
     if not difference.mean and not difference.sd:
         return words["same"]
-    seeds = seeds_needed(difference, found.comparisons)
+    seeds = seeds_needed(difference, comparison.comparisons)
     # At least one more than there were: some of them showed no difference at all.
     known = words["about"].format(number=max(seeds, difference.count + 1)) if seeds else ""
     needed = known or words["over"].format(number=f"{MANY:,}")
-    return words["few" if found.smallest_p > ALPHA else "none"].format(seeds=needed)
+    return words["few" if comparison.smallest_p > ALPHA else "none"].format(seeds=needed)

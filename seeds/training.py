@@ -3,6 +3,7 @@
 TensorFlow is imported inside the functions: the process that asks needs none.
 """
 
+import inspect
 import json
 from collections.abc import Iterable
 from functools import lru_cache
@@ -83,15 +84,16 @@ def _data(images: int | None) -> tuple[Images, Images, Images, str]:
 
 def key_of(training: Training) -> str:
     """Return the name under which a training is remembered: a digest of all that decides its result."""
+    from stages.training import callbacks
     from stages.training.model import compiled_model
-    from stages.training.store import digest, epoch_key
+    from stages.training.store import digest, epoch_key, syntax
 
     train, _, _, data = _data(training.images)
     model = compiled_model(train, training.params)
     stopping = {name: getattr(training.params, name) for name in (*STOPPING, "lr_patience", "lr_factor")}
     batch_size, seed = training.params.batch_size, training.params.seed
     epochs = epoch_key(model, data, batch_size=batch_size, seed=seed, environment=environment_here())
-    return digest(epochs, json.dumps(stopping))
+    return digest(epochs, json.dumps(stopping), syntax(inspect.getsource(callbacks)))
 
 
 def train_group(group: list[Training], store: bool = True) -> str:
@@ -112,7 +114,7 @@ def train_group(group: list[Training], store: bool = True) -> str:
 
 def _train(training: Training, store: bool) -> Result:
     from stages.evaluation.saved_models import measure
-    from stages.training.callbacks import StopIfSignalled, early_stopping, lower_learning_rate
+    from stages.training.callbacks import StopIfSignalled, early_stopping, lower_learning_rate, own_callbacks
     from stages.training.epochs import epoch_runner, run_epochs
     from stages.training.model import compiled_model
     from stages.training.result import best_epoch
@@ -127,6 +129,7 @@ def _train(training: Training, store: bool) -> Result:
         early_stopping(params.monitor, params.patience, params.min_delta, restore_best_weights=False),
         # Never stops; at the end it sets the weights of the epoch that ModelCheckpoint(save_best_only) would save.
         early_stopping(params.monitor, params.epochs + 1 if params.save_best_only else None, 0, True),
+        *own_callbacks(params),
     ]
     callbacks = [callback for callback in callbacks if callback]
     try:
@@ -142,5 +145,6 @@ def _train(training: Training, store: bool) -> Result:
         raise UserError(f"{in_words(params, names)}: {error}") from None
     count = len(history["loss"])
     kept = best_epoch(history[params.monitor], params.monitor) + 1 if params.save_best_only else count
-    measured = [value for part in (train, val, test) for value in measure(model, part).model_dump().values()]
+    scores = [measure(model, part) for part in (train, val, test)]
+    measured = [value for score in scores for value in (score.loss, score.accuracy)]
     return Result({"epochs": count, "kept_epoch": kept, **dict(zip(MEASURED, measured, strict=True))}, history)

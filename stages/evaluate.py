@@ -66,7 +66,7 @@ def main() -> None:
         model=size_of(best),
     )
     with outputs(inputs) as begin:
-        save_json(begin(Path("metrics/evaluation.json")), evaluation.model_dump())
+        save_json(begin(Path("metrics/evaluation.json")), evaluation.model_dump(exclude_none=True))
         save_csv(begin(Path("plots/predictions.csv")), Prediction._fields, predictions_of(probabilities, test))
         rows = ([test.classes[label], *score] for label, score in scores.items())
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], rows)

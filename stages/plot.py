@@ -1,5 +1,6 @@
 """Draw the tables and the test images as pictures, collect the run in one page, and write the card of its model."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from stages.report.charts import confusion, curves, reliability_diagram
 from stages.report.documents import Run, card, page
 from stages.report.galleries import examples, worst_mistakes
 from stages.report.pages import picture
-from stages.report.style import save_png, use_style
+from stages.report.style import missing_letters, save_png, use_style
 from stages.training.result import RATE, TrainingResult
 
 HISTORY = Path("plots/history.csv")
@@ -27,8 +28,7 @@ def main() -> None:
     params = inputs.params
     check_made_with(PREPARED_WITH, params)
     check_made_with(TRAINED_WITH, params)
-    columns = (*METRICS, RATE) if params.lr_patience else METRICS
-    epochs = load_csv(HISTORY, dict.fromkeys(columns, float))
+    epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float), optional=[RATE])
     train = load(TRAIN, TrainingResult)
     if not 1 <= train.best_epoch <= train.epochs == len(epochs):
         raise unusable(TRAIN, f"it does not describe the training in {HISTORY}")
@@ -52,9 +52,12 @@ def main() -> None:
     )
 
     use_style()
-    history = {metric: np.array([row[metric] for row in epochs]) for metric in columns}
+    if letters := missing_letters(test.classes):
+        print(f"the font of the pictures has no {' '.join(letters)}: boxes in their place", file=sys.stderr)
+    history = {name: np.array([row[name] for row in epochs]) for name in epochs[0]}
+    has_penalty = results.evaluation.validation.penalty is not None
     figures = {
-        Path("plots/curves.png"): curves(history, train),
+        Path("plots/curves.png"): curves(history, train, params.dropout, has_penalty),
         Path("plots/confusion.png"): confusion(test.labels, predicted, test.classes),
         Path("plots/reliability.png"): reliability_diagram(results.bins),
         Path("plots/mistakes.png"): worst_mistakes(test, predicted, confidence),

@@ -1,5 +1,6 @@
 """Train the classifier, keep the best epoch, stop when the monitored metric no longer improves."""
 
+import sys
 from pathlib import Path
 
 from stages.base.environment import environment
@@ -11,7 +12,6 @@ from stages.data.images import PREPARED, load_images
 from stages.training.result import SUMMARY_PARAMS, result_of
 
 BEST_MODEL = Path("models/best-model.keras")
-LIVE = Path("plots/live.csv")  # not an output; Git ignores it
 
 
 def main() -> None:
@@ -22,13 +22,14 @@ def main() -> None:
     val = load_images(PREPARED, "val")
     from stages.training.backend import gpus
     from stages.training.callbacks import (
-        LiveTable,
         StopIfSignalled,
         checkpoint,
         early_stopping,
         lower_learning_rate,
+        own_callbacks,
         rates,
         stopped_epoch,
+        without_batch_events,
     )
     from stages.training.display import EpochDisplay
     from stages.training.epochs import run_epochs
@@ -44,11 +45,18 @@ def main() -> None:
     with outputs(inputs) as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
-        with EpochDisplay(params.monitor, stopping, epochs.computed) as display:
-            keep_best = checkpoint(best_model, params.monitor, params.save_best_only)
-            lower_rate = lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta)
-            callbacks = [StopIfSignalled(), keep_best, lower_rate, stopping, display, LiveTable(LIVE)]
-            history = run_epochs(model, epochs, params.epochs, [callback for callback in callbacks if callback])
+        own = own_callbacks(params)
+        for name in without_batch_events(own):
+            print(f"{name} gets the events of epochs, and none of batches: an epoch is one call", file=sys.stderr)
+        callbacks = [
+            StopIfSignalled(),
+            checkpoint(best_model, params.monitor, params.save_best_only),
+            lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta),
+            stopping,
+            *own,
+            EpochDisplay(params.monitor, stopping, epochs.computed),
+        ]
+        history = run_epochs(model, epochs, params.epochs, [callback for callback in callbacks if callback])
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)

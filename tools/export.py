@@ -53,9 +53,9 @@ def check_onnx(path: Path, expected: np.ndarray, test: Images) -> tuple[float, i
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
+    (pixels,) = session.get_inputs()
     batches = (test.images[start : start + BATCH] for start in range(0, len(test.images), BATCH))
-    probabilities = np.concatenate([session.run(None, {given.name: images})[0] for images in batches])
+    probabilities = np.concatenate([session.run(None, {pixels.name: images})[0] for images in batches])
     difference = float(np.abs(probabilities - expected).max())
     others = int(np.sum(probabilities.argmax(axis=-1) != expected.argmax(axis=-1)))
     if not difference <= TOLERANCE:  # NaN fails too

@@ -7,11 +7,10 @@ are classified, and the exit code is 2.
 
 import argparse
 import csv
-import math
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,6 @@ from stages.data.pictures import open_picture, read_picture, read_pictures
 
 WHITE_ON_BLACK = ("fashion_mnist", "sample")  # cut out and centred by their authors
 CLOSE = 13  # 5% of 255: pixels this close to the background are background
-AT_ONCE = 2048  # pictures in memory
-AT_ONCE_BYTES = 2**26  # or fewer
 LIKELY = 0.1  # the probability from which the second class is printed too
 
 Row = tuple[Path, str, np.ndarray]  # a picture, its class, and the probability of each class, float [classes]
@@ -116,33 +113,23 @@ def main() -> None:
     from stages.evaluation.saved_models import load_model, predict
 
     model = load_model(options.model, test)
-    at_once = max(1, min(AT_ONCE, AT_ONCE_BYTES // math.prod(shape)))
-    unreadable = []
-
-    def classified() -> Iterator[Row]:
-        for start in range(0, len(files), at_once):
-            some = files[start : start + at_once]
-            images, faults = read_pictures(some, shape, read)
-            for number, fault in faults.items():
-                print(f"{some[number]}: {fault}", file=sys.stderr)
-            unreadable.extend(faults)
-            kept = [number for number in range(len(some)) if number not in faults]
-            if options.save_input:
-                options.save_input.mkdir(parents=True, exist_ok=True)
-                for number, image in zip(kept, images, strict=True):
-                    name = f"{start + number + 1:05}-{some[number].stem[:100]}.png"
-                    Image.fromarray(image).save(options.save_input / name)
-            if kept:
-                for number, values in zip(kept, predict(model, images), strict=True):
-                    yield some[number], classes[values.argmax()], values
-
+    images, faults = read_pictures(files, shape, read, scratch=PREPARED)
+    for number, fault in faults.items():
+        print(f"{files[number]}: {fault}", file=sys.stderr)
+    readable = [file for number, file in enumerate(files) if number not in faults]
+    if options.save_input:
+        options.save_input.mkdir(parents=True, exist_ok=True)
+        for number, (file, image) in enumerate(zip(readable, images, strict=True), 1):
+            Image.fromarray(image).save(options.save_input / f"{number:05}-{file.stem[:100]}.png")
+    probabilities = predict(model, images) if readable else []
+    rows = [(file, classes[each.argmax()], each) for file, each in zip(readable, probabilities, strict=True)]
     if options.csv:
-        print_csv(classified(), classes)
+        print_csv(rows, classes)
     else:
-        print_table(classified(), classes, width=min(max(len(str(file)) for file in files), 60))
+        print_table(rows, classes, width=min(max(len(str(file)) for file in files), 60))
     sys.stdout.flush()
-    if unreadable:
-        raise UserError(f"{len(unreadable)} of {len(files)} pictures could not be read, see above")
+    if faults:
+        raise UserError(f"{len(faults)} of {len(files)} pictures could not be read, see above")
 
 
 if __name__ == "__main__":

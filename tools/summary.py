@@ -45,18 +45,18 @@ def committed_evaluation() -> Evaluation | None:
 
 def other_images(params: Params) -> str | None:
     """Return one line if the committed results are those of other images, otherwise None."""
-    there = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "{}")
-    different = [f"{name} {written(value)}" for name, value in params.of_images().items() if there.get(name) != value]
-    if not different or not there:
+    before = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "{}")
+    different = [f"{name} {written(value)}" for name, value in params.of_images().items() if before.get(name) != value]
+    if not different or not before:
         return None
     return f"These results are on other images than the committed ones ({', '.join(different)}). Back: make back"
 
 
 def other_environment() -> str | None:
     """Return one line if the committed results come from another environment, otherwise None."""
-    here, there = load_json(ENVIRONMENT), json.loads(committed(ENVIRONMENT.as_posix()) or "{}")
-    different = [f"{key} {value}, there {there.get(key)}" for key, value in here.items() if there.get(key) != value]
-    if not different or not there:
+    here, before = load_json(ENVIRONMENT), json.loads(committed(ENVIRONMENT.as_posix()) or "{}")
+    different = [f"{key} {value}, there {before.get(key)}" for key, value in here.items() if before.get(key) != value]
+    if not different or not before:
         return None
     return f"The committed results come from another environment, so last digits differ: {'; '.join(different)}"
 

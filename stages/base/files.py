@@ -14,13 +14,13 @@ from stages.base.errors import UserError, one_line
 from stages.base.yaml_files import faults
 
 
-class Written(BaseModel):
+class JsonFile(BaseModel):
     """The values of a JSON file that a stage writes; `model_dump` has the order of the fields."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
 
-Schema = TypeVar("Schema", bound=Written)
+Schema = TypeVar("Schema", bound=JsonFile)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -94,15 +94,24 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerows(rows)
 
 
-def load_csv(path: Path, columns: dict[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
-    """Read these columns of a table, each with its type, as one mapping per row.
+def load_csv(
+    path: Path, columns: dict[str, Callable[[str], Any]], optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Read these columns of a table as one mapping per row.
+
+    Args:
+        path: the file.
+        columns: the type of each column.
+        optional: columns of numbers that the table need not have.
 
     Raises:
         UserError: the file is missing, lacks a column, has a value of another type, or has no rows.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [{name: kind(row[name] or "") for name, kind in columns.items()} for row in csv.DictReader(file)]
+            table = csv.DictReader(file)
+            columns = columns | {name: float for name in optional if name in (table.fieldnames or ())}
+            rows = [{name: kind(row[name] or "") for name, kind in columns.items()} for row in table]
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise unusable(path, error) from error
     if not rows:

@@ -5,13 +5,13 @@ import hashlib
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.base.imports import without
+from stages.base.imports import skip_imports
 from stages.base.params import DataParams
 from stages.data.image_folder import image_folder
 from stages.data.images import Dataset, Images, check_images
 from stages.data.raw_files import SAMPLE, fetch, find, read_files, read_registry
 
-with without("pandas"):
+with skip_imports("pandas"):
     from sklearn.model_selection import train_test_split
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from stages.base.errors import UserError
 from stages.base.files import files_below
-from stages.base.imports import without
+from stages.base.imports import skip_imports
 from stages.base.params import OF_A_FOLDER, DataParams
 from stages.data.images import PREPARED, Dataset, Images, classes_without
 from stages.data.pictures import read_pictures
 
-with without("pandas"):
+with skip_imports("pandas"):
     from sklearn.model_selection import train_test_split
 
 logger = logging.getLogger(__name__)

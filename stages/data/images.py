@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.files import Written, load, save_json, unusable
+from stages.base.files import JsonFile, load, save_json, unusable
 
 PREPARED = Path("data/prepared")
 AT_ONCE = 2**24  # bytes of images in memory while a file is written
@@ -30,7 +30,7 @@ class Dataset(NamedTuple):
     left_out: int = 0  # files that are not a picture of a class
 
 
-class ClassNames(Written):
+class ClassNames(JsonFile):
     """The names of the classes: data/prepared/classes.json."""
 
     classes: list[str]
@@ -117,7 +117,7 @@ def classes_without(labels: np.ndarray, classes: np.ndarray) -> list[str]:
     return classes[np.bincount(labels, minlength=len(classes)) == 0].tolist()
 
 
-class Counts(Written):
+class Counts(JsonFile):
     """The numbers of images: metrics/data.json."""
 
     dataset: str

@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.files import Written, load_csv, unusable
+from stages.base.files import JsonFile, load_csv, unusable
 from stages.data.images import Images
 from stages.evaluation.scores import ClassScores, ReliabilityBin
 
 
-class Measured(Written):
-    """Loss and accuracy on some images, as Keras defines them."""
+class Measured(JsonFile):
+    """Loss and accuracy on some images, as Keras defines them, but the loss without penalties."""
 
-    loss: float
+    loss: float  # cross-entropy
     accuracy: float
+    penalty: float | None = None  # such as weight decay; None: the network has none. Keras adds it to its loss
 
 
 class MeasuredOnTest(Measured):
@@ -24,14 +25,14 @@ class MeasuredOnTest(Measured):
     ece: float  # expected calibration error
 
 
-class Size(Written):
+class Size(JsonFile):
     """The size of a model."""
 
     parameters: int  # also those that training does not change
     operations: int  # floating-point operations per image
 
 
-class Evaluation(Written):
+class Evaluation(JsonFile):
     """metrics/evaluation.json: the kept model, with dropout off."""
 
     training: Measured

@@ -72,7 +72,7 @@ def measure(model: keras.Model, data: Images) -> Measured:
 
 
 def measure_and_predict(model: keras.Model, data: Images) -> tuple[Measured, np.ndarray]:
-    """Return what Keras's `evaluate` and `predict` return, to the bit, in one pass.
+    """Return what Keras's `evaluate` and `predict` return, to the bit, in one pass; penalties stand apart.
 
     Args:
         model: compiled. Only its weights may change between two calls.
@@ -82,29 +82,36 @@ def measure_and_predict(model: keras.Model, data: Images) -> tuple[Measured, np.
         Loss and accuracy; the probabilities, float32 [n, classes].
     """
     step = _step(model)
-    loss, right, probabilities = np.float32(0), np.float32(0), []
+    loss, right, penalty, probabilities = np.float32(0), np.float32(0), np.float32(0), []
     for images, labels in _batches(model, data.images, data.labels):
-        mean, correct, predicted = step(images, labels)
+        mean, correct, batch_penalty, predicted = step(images, labels)
         loss += mean.numpy() * np.float32(len(labels))  # in the order and type of Keras's sums
         right += correct.numpy()
+        penalty += batch_penalty.numpy() * np.float32(len(labels))
         probabilities.append(predicted.numpy())
     count = np.float32(len(data.labels))
-    return Measured(loss=float(loss / count), accuracy=float(right / count)), np.concatenate(probabilities)
+    means = {"loss": float(loss / count), "accuracy": float(right / count)}
+    if model.losses:
+        means["penalty"] = float(penalty / count)
+    return Measured(**means), np.concatenate(probabilities)
 
 
 @lru_cache(maxsize=1)  # one model after the other is measured, each on several sets of images
-def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, ...]]:
     """Return a function of a batch, uint8 [k, ...] and uint8 [k].
 
-    It returns Keras's loss, float32 []; the number of correct images, float32 []; probabilities, float32 [k, classes].
+    It returns the cross-entropy, float32 []; the number of correct images, float32 []; the sum of the network's
+    penalties, float32 []; probabilities, float32 [k, classes].
     """
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy()
     signature = [tf.TensorSpec(model.input_shape, tf.uint8), tf.TensorSpec((None,), tf.uint8)]
 
     @tf.function(input_signature=signature, jit_compile=False, autograph=False)
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
         predicted = model(images, training=False)
         right = keras.metrics.sparse_categorical_accuracy(labels, predicted)
-        return model.compute_loss(images, labels, predicted, training=False), tf.reduce_sum(right), predicted
+        penalty = tf.add_n(model.losses) if model.losses else tf.zeros(())
+        return cross_entropy(labels, predicted), tf.reduce_sum(right), penalty, predicted
 
     return step
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.imports import without
+from stages.base.imports import skip_imports
 
 # scikit-learn and scipy.stats take half a second each to import. So only the functions that need them do, and `plot`
 # and the end of `make` import neither.
@@ -17,7 +17,7 @@ class ReliabilityBin(NamedTuple):
 
     confidence: float  # mean
     accuracy: float  # the share of these images that is classified correctly
-    low: float  # Wilson's 95 % interval of the accuracy
+    low: float  # Wilson's 95% interval of the accuracy
     high: float
     count: int
 
@@ -65,7 +65,7 @@ def _variances(table: Sequence[ReliabilityBin]) -> list[float]:
 
 
 def difference_by_chance(table: Sequence[ReliabilityBin]) -> float:
-    """Return how far mean confidence and accuracy of a perfectly calibrated model differ in 95 % of cases, at most.
+    """Return how far mean confidence and accuracy of a perfectly calibrated model differ in 95% of cases, at most.
 
     A normal approximation, but at least one image: with few images or probabilities near 1 it would be less.
     """
@@ -98,7 +98,7 @@ def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScore
         labels: the true classes, int [n].
         predicted: the predicted classes, int [n].
     """
-    with without("pandas"):
+    with skip_imports("pandas"):
         from sklearn.metrics import precision_recall_fscore_support
 
     present = np.unique(labels).tolist()

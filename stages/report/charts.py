@@ -12,18 +12,31 @@ from stages.evaluation.scores import (
     difference_by_chance,
     expected_calibration_error,
 )
-from stages.report.style import KEPT, LOWERED, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
+from stages.report.style import (
+    KEPT,
+    LOWERED,
+    SHARES,
+    STOPPED,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    WIDTH,
+    WRONG,
+    shortened,
+)
 from stages.training.result import RATE, TrainingResult
 
 MOST_CLASSES = 18  # in a confusion matrix of the usual width; with more it grows
 
 
-def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
+def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float, has_penalty: bool = False) -> Figure:
     """Draw loss and accuracy over the epochs; lines mark the kept epoch, the stop and a lower learning rate.
 
     Args:
-        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can fall; float [epochs].
+        history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can change; float [epochs].
         train: the kept epoch and the stop.
+        dropout: the rate.
+        has_penalty: whether the losses include a penalty of the network, such as weight decay.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
     epochs = range(1, len(history["loss"]) + 1)
@@ -34,11 +47,23 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult) -> Figure:
         f"Epoch {best_epoch} is kept: validation loss {history['val_loss'][best_epoch - 1]:.3f}, "
         f"accuracy {history['val_accuracy'][best_epoch - 1]:.3f}; {train.how_it_ended()}"
     )
+    loss_unit = "cross-entropy + penalty, nats" if has_penalty else "cross-entropy, nats"
+    training = "training (dropout on,\nmean over the epoch)" if dropout else "training\n(mean over the epoch)"
     for axes, metric, unit in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy, nats", "share of images"), strict=True
+        figure.subplots(1, 2), ("loss", "accuracy"), (loss_unit, "share of images"), strict=True
     ):
-        axes.plot(epochs, history[metric], **TRAINING)
-        axes.plot(epochs, history[f"val_{metric}"], **VALIDATION)
+        # The training line begins far from the other one, and the validation line ends at the edge.
+        for name, look, label, point in (
+            (metric, TRAINING, training, 0),
+            (f"val_{metric}", VALIDATION, "validation", -1),
+        ):
+            axes.plot(epochs, history[name], **look)
+            place, color = (epochs[point], history[name][point]), look["color"]
+            axes.annotate(
+                label, place, (9, 0), textcoords="offset points", color=color, va="center", fontsize=10,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+        axes.margins(y=0.12)
         axes.axvline(best_epoch, **KEPT, label=f"kept: epoch {best_epoch}", zorder=1)
         if stopped_epoch:
             axes.axvline(stopped_epoch, **STOPPED, label=f"stopped: epoch {stopped_epoch}", zorder=1)

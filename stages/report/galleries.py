@@ -37,19 +37,20 @@ class Mistake(NamedTuple):
 def most_confident_mistakes(
     test: Images, predicted: np.ndarray, confidence: np.ndarray, most: int = 25
 ) -> tuple[str, list[Mistake]]:
-    """Return a sentence on how many mistakes there are, and those with the highest confidence, in that order.
+    """Return a title with the number of mistakes, and those with the highest confidence, in that order.
 
     Args:
         test: the test images.
         predicted: the predicted class of each, int [n].
         confidence: the probability of that class, float [n].
-        most: the length of the list at most.
+        most: the largest number of mistakes to return.
     """
     wrong = np.flatnonzero(predicted != test.labels)
     first = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
     if len(first) < len(wrong):
-        finding += f";\nthe {len(first)} it is surest of, {_percent(confidence[first[-1]])} and above"
+        finding = f"The model's {len(first)} most confident mistakes (of {len(wrong):,})"
+    else:
+        finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
     mistakes = [
         Mistake(
             index=int(index),

@@ -3,33 +3,40 @@
 Figures are drawn without pyplot, which keeps state, and with Matplotlib's own defaults instead of the user's.
 """
 
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 WIDTH = 9  # inches; a README shows 100 dots per inch, and a screen of high density has 200
 LONGEST = 18  # letters of the name of a class
 
 # Okabe and Ito's palette, which color-blind readers can distinguish; the lines also differ in grey.
-TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o", "label": "training"}
-VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s", "label": "validation"}
+TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o"}
+VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s"}
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
 LOWERED = {"color": "#555555", "linestyle": "-."}  # the learning rate
-# Settings in one figure, in this order. No color has one of the meanings above.
+# No color has one of the meanings above, or two of its own: trainings, or settings, have the first three, networks the
+# others.
 SERIES = (
     {"color": "#E69F00", "linestyle": "-", "marker": "^"},
     {"color": "#222222", "linestyle": "--", "marker": "o"},
     {"color": "#CC79A7", "linestyle": "-.", "marker": "s"},
     {"color": "#56B4E9", "linestyle": ":", "marker": "D"},
     {"color": "#8C510A", "linestyle": "-", "marker": "v"},
-    {"color": "#999999", "linestyle": "--", "marker": "x"},
+    {"color": "#999999", "linestyle": "--", "marker": "s"},
 )
+TRAININGS, NETWORKS = SERIES[:3], SERIES[3:]
 TEST = "#6A51A3"  # a purple of the color map below
 SHARES = "Purples"  # color map for shares of the test images
+BETTER = {"color": KEPT["color"], "alpha": 0.1, "linewidth": 0}  # the better side of 0
 WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around a mistake
 
 STYLE = {
@@ -56,7 +63,30 @@ def use_style() -> None:
 
 def save_png(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a PNG file without the name of the software, so that equal figures give equal bytes."""
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` would draw everything twice
+    with warnings.catch_warnings(action="ignore"):  # about letters that the font lacks: see `missing_letters`
+        FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # `savefig` would draw everything twice
+
+
+def shade_better(axes: Axes, axis: Literal["x", "y"], lower_is_better: bool) -> None:
+    """Shade the side of 0 on which a difference is better. The limits of the axis are final from here on."""
+    low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+    far = 0.05 * (high - low)
+    low, high = min(low, -far), max(high, far)  # so that both sides can be seen
+    if axis == "x":
+        axes.set_xlim(low, high)
+        axes.axvspan(*((low, 0) if lower_is_better else (0, high)), **BETTER)
+    else:
+        axes.set_ylim(low, high)
+        axes.axhspan(*((low, 0) if lower_is_better else (0, high)), **BETTER)
+
+
+def missing_letters(names: Iterable[str]) -> list[str]:
+    """Return the letters of these names that figures show as boxes.
+
+    Matplotlib's own font lacks them. Another one would depend on the machine, and so would the bytes of a figure.
+    """
+    known = get_font(findfont(FontProperties())).get_charmap()
+    return sorted({letter for name in names for letter in name if ord(letter) not in known})
 
 
 def shortened(name: str) -> str:

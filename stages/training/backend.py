@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from stages.base.errors import ProjectError, one_line
-from stages.base.imports import without
+from stages.base.imports import skip_imports
 
 
 def _import_quietly(name: str) -> ModuleType:
@@ -44,7 +44,7 @@ def _import_quietly(name: str) -> ModuleType:
     return module
 
 
-with without("IPython", "matplotlib", "pandas", "pydot", "scipy", "sklearn"):
+with skip_imports("IPython", "matplotlib", "pandas", "pydot", "scipy", "sklearn"):
     tf = _import_quietly("tensorflow")
     keras = _import_quietly("keras")
 
@@ -70,7 +70,7 @@ def use_threads(count: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(count)
         tf.config.threading.set_inter_op_parallelism_threads(count)
     except RuntimeError as error:
-        raise ProjectError(f"this process computes with {threads()} threads, and cannot with {count}") from error
+        raise ProjectError(f"this process computes with {threads()} threads, so it cannot switch to {count}") from error
 
 
 def threads() -> int:

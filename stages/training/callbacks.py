@@ -1,14 +1,30 @@
-"""Create Keras's callbacks from the parameters; end a training after a signal; write a table while it trains."""
+"""Create Keras's callbacks from the parameters; end a training after a signal."""
 
-import csv
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from stages.base.params import METRICS, Logs
+from stages.base.params import Logs, TrainingParams
 from stages.base.process import stop_if_signalled
 from stages.training.backend import keras
 from stages.training.result import RATE, mode
+
+BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def own_callbacks(params: TrainingParams) -> list[keras.callbacks.Callback]:  # noqa: ARG001
+    """Return your own callbacks: add them here. Every training gets them, in the pipeline and in `python -m seeds`."""
+    return []
+
+
+def without_batch_events(callbacks: Iterable[keras.callbacks.Callback]) -> list[str]:
+    """Return the names of callbacks that wait for batch events, which never come: an epoch is one call."""
+
+    def waits(callback: keras.callbacks.Callback) -> bool:
+        return any(
+            getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name) for name in BATCH_EVENTS
+        )
+
+    return [type(callback).__name__ for callback in callbacks if waits(callback)]
 
 
 def checkpoint(path: Path, monitor: str, save_best_only: bool) -> keras.callbacks.ModelCheckpoint:
@@ -61,26 +77,3 @@ class StopIfSignalled(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Raise `Stopped` if a signal came."""
         stop_if_signalled()
-
-
-class LiveTable(keras.callbacks.Callback):
-    """Adds a row per epoch to a table that `dvc plots show` draws in a second terminal.
-
-    The table is not an output, so training goes on without it if it cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Replace the table of an earlier training by the column heads."""
-        self._write("w", ["epoch", *METRICS])
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Add the row of the epoch."""
-        self._write("a", [epoch + 1, *(logs[name] for name in METRICS)])
-
-    def _write(self, mode: str, row: list) -> None:
-        with suppress(OSError), self.path.open(mode, newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)

@@ -56,7 +56,7 @@ def epoch_runner(model: keras.Model, train: Images, val: Images, batch_size: int
     def test_step(rows: tf.Tensor) -> tf.Tensor:
         return measured(tf.gather(val_images, rows), tf.gather(val_labels, rows), training=False)[0]
 
-    train_epoch, validate = _added_up(train_step), _added_up(test_step)
+    train_epoch, validate = _sum_over_batches(train_step), _sum_over_batches(test_step)
 
     # Variables cannot be created inside a loop of the graph.
     model.optimizer.build(model.trainable_variables)
@@ -78,7 +78,7 @@ def _batches(order: np.ndarray, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(order[:whole].reshape(-1, size)), tf.constant(order[whole:])
 
 
-def _added_up(step: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def _sum_over_batches(step: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Return a graph that sums the results of a step, float32 [2], over all batches of `_batches`."""
 
     # No AutoGraph: this is graph code already, and AutoGraph would parse Keras's sources.
@@ -117,8 +117,9 @@ def run_epochs(
         events.on_epoch_begin(epoch)
         logs = run_epoch(epoch)
         # Before the callbacks: they would keep a NaN of the first epoch as the best value forever.
-        if bad := [name for name, value in logs.items() if not math.isfinite(value)]:
-            raise UserError(f"epoch {epoch + 1}: {bad[0]} is {logs[bad[0]]}; lower learning_rate")
+        if not_finite := [name for name, value in logs.items() if not math.isfinite(value)]:
+            name = not_finite[0]
+            raise UserError(f"epoch {epoch + 1}: {name} is {logs[name]}; lower learning_rate")
         events.on_epoch_end(epoch, logs)
         if model.stop_training:
             break

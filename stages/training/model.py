@@ -7,7 +7,7 @@ from stages.base.errors import UserError, one_line
 from stages.base.params import PARAMS_FILE, TrainingParams
 from stages.data.images import Images
 from stages.training.backend import keras, use_threads
-from stages.training.networks import NETWORKS, dropout_layer
+from stages.training.networks import NETWORKS
 
 # The most outputs that a layer may have in an evaluation step (float32, so 164 MB): those of the widest hidden layer
 # that params.yaml allows, for the most images per step.
@@ -47,7 +47,7 @@ def build_model(data: Images, params: TrainingParams) -> keras.Model:
     keras.utils.set_random_seed(params.seed)
     shape = data.images.shape[1:]
     try:
-        return network.build(shape, len(data.classes), params, dropout_layer(params.dropout, params.seed))
+        return network.build(shape, len(data.classes), params)
     except ValueError as error:
         size = " x ".join(map(str, shape))
         raise UserError(

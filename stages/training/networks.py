@@ -1,4 +1,4 @@
-"""The networks: each is a function and an entry of `NETWORKS`. docs/networks.md shows how to add one."""
+"""The networks: each is a function and an entry of `NETWORKS`. docs/extend.md shows how to add one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,14 +20,14 @@ def _initializer(seed: int, use: str) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=layer_seed(seed, use))
 
 
-def dropout_layer(rate: float, seed: int) -> keras.layers.Layer | None:
-    """Return the Dropout layer of a network, or None for rate 0.
+def dropout_layer(params: TrainingParams) -> keras.layers.Layer | None:
+    """Return the notes' optional layer: Dropout with the rate of the parameters, or None for rate 0.
 
     In training it zeroes a share `rate` of the outputs and scales the others by 1/(1 - rate). In evaluation and
     prediction it does nothing (Srivastava et al. 2014, in Keras's inverted form).
     """
     # Without a name here, so that Keras numbers it with the network's own layers. As the first, it becomes "dropout".
-    return keras.layers.Dropout(rate, seed=layer_seed(seed, "dropout")) if rate else None
+    return keras.layers.Dropout(params.dropout, seed=layer_seed(params.seed, "dropout")) if params.dropout else None
 
 
 def pixels(input_shape: tuple[int, ...]) -> list:
@@ -38,30 +38,16 @@ def pixels(input_shape: tuple[int, ...]) -> list:
     return [keras.Input(input_shape, dtype="uint8", name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
 
 
-def dense(
-    input_shape: tuple[int, ...],
-    classes: int,
-    params: TrainingParams,
-    optional_layer: keras.layers.Layer | None = None,
-) -> keras.Sequential:
+def dense(input_shape: tuple[int, ...], classes: int, params: TrainingParams) -> keras.Model:
     """Return the network of the notes: Flatten, Dense(100, relu), an optional layer, Dense(10, softmax).
 
     It is not compiled. It takes raw pixels and returns probabilities, float32 [batch, classes].
     """
-    layers = [
-        *pixels(input_shape),
-        keras.layers.Flatten(name="flatten"),
-        *_hidden_and_output(classes, params, optional_layer),
-    ]
+    layers = [*pixels(input_shape), keras.layers.Flatten(name="flatten"), *_hidden_and_output(classes, params)]
     return keras.Sequential(layers, name="classifier")
 
 
-def cnn(
-    input_shape: tuple[int, ...],
-    classes: int,
-    params: TrainingParams,
-    optional_layer: keras.layers.Layer | None = None,
-) -> keras.Sequential:
+def cnn(input_shape: tuple[int, ...], classes: int, params: TrainingParams) -> keras.Model:
     """Return the network of the next chapter: two convolutions, each with pooling, before the layers of `dense`."""
 
     def convolution(filters: int, use: str) -> keras.layers.Layer:
@@ -77,16 +63,16 @@ def cnn(
         convolution(64, "conv_2"),
         keras.layers.MaxPooling2D(2, name="pool_2"),
         keras.layers.Flatten(name="flatten"),
-        *_hidden_and_output(classes, params, optional_layer),
+        *_hidden_and_output(classes, params),
     ]
     return keras.Sequential(layers, name="classifier")
 
 
-def _hidden_and_output(classes: int, params: TrainingParams, optional_layer: keras.layers.Layer | None) -> list:
+def _hidden_and_output(classes: int, params: TrainingParams) -> list:
     hidden, output = (_initializer(params.seed, use) for use in ("hidden", "output"))
     return [
         keras.layers.Dense(params.hidden_units, activation="relu", kernel_initializer=hidden, name="hidden"),
-        *([optional_layer] if optional_layer else []),
+        *([optional_layer] if (optional_layer := dropout_layer(params)) else []),
         keras.layers.Dense(classes, activation="softmax", kernel_initializer=output, name="output"),
     ]
 
@@ -97,7 +83,7 @@ class Network(NamedTuple):
     The number is a constant, not the machine's, because the last bits of convolutions depend on it.
     """
 
-    build: Callable[[tuple[int, ...], int, TrainingParams, keras.layers.Layer | None], keras.Model]
+    build: Callable[[tuple[int, ...], int, TrainingParams], keras.Model]
     threads: int = 1  # with small layers, a second thread costs more than it saves
 
 

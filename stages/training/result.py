@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from stages.base.files import Written
+from stages.base.files import JsonFile
 from stages.base.params import METRICS, Monitor
 
 SUMMARY_PARAMS = ("network", "dropout", "optimizer", "patience", "seed")  # the parameters that describe a run in a line
 RATE = "learning_rate"  # the column that ReduceLROnPlateau adds to the logs and plots/history.csv
 
 
-class TrainingResult(Written):
+class TrainingResult(JsonFile):
     """metrics/train.json. Epochs count from 1; the last four values are those of the kept epoch."""
 
     epochs: int  # run

@@ -1,4 +1,4 @@
-"""The three figures. Lines are means over seeds, bands a standard deviation to each side, as far as seeds go."""
+"""Draw the three figures. Lines are means over seeds, bands a standard deviation to each side, as far as seeds go."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,83 +8,94 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seeds.statistics import Spread
-from stages.report.style import SERIES, WIDTH
+from seeds.statistics import Comparison
+from stages.report.style import TRAININGS, WIDTH, shade_better
 
 Table = Mapping[str, np.ndarray]  # a curve's name -> [seeds, epochs] or [seeds, patiences]
-NEARLY = 0.001  # of a loss: less is not looked at
+NEARLY = 0.001  # the difference of two losses that counts as none
 
 
-class Measured(NamedTuple):
-    """A training and what came of it."""
+class Effect(NamedTuple):
+    """What one change does to one value, paired by seed."""
 
     label: str
-    curve: str  # trainings with the same one differ only in when they end
-    gap: Spread
-    accuracy: Spread
+    curve: str  # of the training with the change
+    comparison: Comparison
 
 
-def findings(title: str, trainings: Sequence[Measured]) -> Figure:
-    """Gap and validation accuracy of each training, with their intervals.
+def findings(
+    title: str, on_loss: Sequence[Effect], on_accuracy: Sequence[Effect], looks: Mapping[str, Mapping[str, str]]
+) -> Figure:
+    """Draw effects on losses and on accuracies with their intervals; filled where significant.
 
     Args:
         title: what was found.
-        trainings: in the order in which they are shown, from above.
+        on_loss: in the order in which they are shown, from above.
+        on_accuracy: likewise.
+        looks: the look of each curve.
     """
-    figure = Figure(figsize=(WIDTH, 1.8 + 0.36 * len(trainings)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.4 + 0.36 * (len(on_loss) + len(on_accuracy))), layout="constrained")
     figure.suptitle(title)
-    looks = _looks(each.curve for each in trainings)
-    for axes, name, what in zip(
-        figure.subplots(1, 2, sharey=True), ("gap", "accuracy"), ("gap", "validation accuracy"), strict=True
+    panels = (
+        (on_loss, 1, "difference in loss (nats)", True),
+        (on_accuracy, 100, "difference in validation accuracy (percentage points)", False),
+    )
+    heights = (len(on_loss) + 0.6, len(on_accuracy) + 0.6)
+    for axes, (effects, unit, label, lower_is_better) in zip(
+        figure.subplots(2, 1, height_ratios=heights), panels, strict=True
     ):
-        for place, each in enumerate(trainings):
-            _, mean, _, low, high = getattr(each, name)
-            look = looks[each.curve] | {"linestyle": "none", "markersize": 7}
-            axes.errorbar(mean, place, xerr=[[mean - low], [high - mean]], capsize=3, **look)
-        axes.set(title=what.capitalize())
-    figure.axes[0].set_xlabel("validation loss minus training loss")
-    figure.axes[1].set_xlabel("share of images that is right")
-    figure.axes[0].set_yticks(range(len(trainings)), [each.label for each in trainings])
-    figure.axes[0].invert_yaxis()
+        for place, effect in enumerate(effects):
+            _, mean, _, low, high = effect.comparison.difference
+            look = {**looks[effect.curve], "linestyle": "none", "markersize": 7}
+            face = look["color"] if effect.comparison.is_significant else "white"
+            bars = [[unit * (mean - low)], [unit * (high - mean)]]
+            axes.errorbar(unit * mean, place, xerr=bars, capsize=3, markerfacecolor=face, **look)
+        axes.axvline(0, color="#555555", linestyle="--", zorder=1)
+        axes.set(ylim=(len(effects) - 0.4, -0.6), xlabel=label)
+        axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
+        shade_better(axes, "x", lower_is_better)
+        left, right = ("better", "worse") if lower_is_better else ("worse", "better")
+        for place, side, text in ((0.01, "left", f"← {left}"), (0.99, "right", f"{right} →")):
+            axes.text(place, 1.02, text, transform=axes.transAxes, ha=side, va="bottom", fontsize=10, color="#555555")
     return figure
 
 
 def curves(loss: Table, val_loss: Table, kept: Mapping[str, np.ndarray]) -> Figure:
-    """Training and validation loss over the epochs, one line a training that nothing stopped.
+    """Draw training and validation loss over the epochs: a line for each training that nothing stopped.
 
     Args:
         loss: training loss as `fit` reports it.
-        val_loss: validation loss of the same.
-        kept: what early stopping would keep of it with each seed: epoch and validation loss, [seeds, 2].
+        val_loss: validation loss of the same trainings.
+        kept: the epoch that early stopping keeps with each seed, and its validation loss, [seeds, 2].
     """
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
-    risen = {name: values.mean(axis=0)[-1] - values.mean(axis=0).min() for name, values in val_loss.items()}
+    rises = {name: values.mean(axis=0)[-1] - values.mean(axis=0).min() for name, values in val_loss.items()}
     epochs = next(iter(loss.values())).shape[1]
-    told = ", ".join(f"{rise:.3f} with {name}" for name, rise in risen.items())
-    figure.suptitle(f"From its lowest, mean validation loss rises until epoch {epochs} by\n{told}")
-    looks = _looks(loss)
-    left, right = figure.subplots(1, 2, sharey=True)
-    for axes, table, part in ((left, loss, "Training loss (dropout on)"), (right, val_loss, "Validation loss")):
+    by_training = ", ".join(f"{rise:.3f} with {name}" for name, rise in rises.items())
+    figure.suptitle(f"From its lowest, mean validation loss rises until epoch {epochs} by\n{by_training}")
+    looks = looks_of(loss)
+    left, right = figure.subplots(1, 2)
+    titles = ("Training loss, mean over the epoch", "Validation loss")
+    if kept:
+        titles = (titles[0], f"{titles[1]}\n(circles: epochs that early stopping keeps)")
+    for axes, table, title in ((left, loss, titles[0]), (right, val_loss, titles[1])):
         for name, values in table.items():
             _band(axes, np.arange(1, values.shape[1] + 1), values, looks[name], name)
         _label_ends(axes, {name: (values.shape[1], values[:, -1].mean()) for name, values in table.items()}, looks)
-        axes.set(title=part, xlabel="epoch")
+        axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats)")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     for name, points in kept.items():
         right.plot(*points.T, "o", markersize=6, markerfacecolor="none", color=looks[name]["color"], zorder=3)
-    if kept:
-        right.set_title("Validation loss\n(circles: what early stopping keeps, each seed)")
-    left.set_ylabel("loss (cross-entropy, nats)")
     return figure
 
 
 def patience(patiences: np.ndarray, val_loss: Table, epochs: Table) -> Figure:
-    """What each patience would have kept, and how many epochs it would have run.
+    """Draw what each patience would have kept, and how many epochs it would have run.
 
     Args:
         patiences: int [patiences].
-        val_loss: of the kept epoch.
-        epochs: how many would have been run.
+        val_loss: the validation loss of the kept epoch.
+        epochs: the number of epochs run.
     """
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     means = np.array([values.mean(axis=0) for values in val_loss.values()])  # [trainings, patiences]
@@ -94,7 +105,7 @@ def patience(patiences: np.ndarray, val_loss: Table, epochs: Table) -> Figure:
         f"Patience {patiences[enough]} keeps what patience {patiences[-1]} keeps, to {NEARLY} of validation loss,\n"
         f"and runs {run[enough]:.1f} epochs on average instead of {run[-1]:.1f}"
     )
-    looks = _looks(val_loss)
+    looks = looks_of(val_loss)
     left, right = figure.subplots(1, 2)
     for axes, table, label in (
         (left, val_loss, "validation loss of the kept epoch (nats)"),
@@ -111,20 +122,21 @@ def patience(patiences: np.ndarray, val_loss: Table, epochs: Table) -> Figure:
     return figure
 
 
-def _looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    return dict(zip(dict.fromkeys(names), itertools.cycle(SERIES), strict=False))
+def looks_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the look of each curve, in this order."""
+    return dict(zip(dict.fromkeys(names), itertools.cycle(TRAININGS), strict=False))
 
 
 def _label_ends(
     axes: Axes, ends: Mapping[str, tuple[float, float]], looks: Mapping[str, Mapping[str, str]], apart: float = 0.055
 ) -> None:
-    """The name of each line at its end, in its colour, so far apart that each can be read.
+    """Write the name of each line at its end, in its color, and push names apart that would overlap.
 
     Args:
-        axes: whose limits are those of all lines.
-        ends: a line's name -> where it ends.
-        looks: of the lines.
-        apart: of two names, as a share of the axes' height.
+        axes: its limits are final.
+        ends: the last point of each line.
+        looks: the color of each line.
+        apart: the least distance between two names, as a share of the height of the axes.
     """
     low, high = axes.get_ylim()
     at = -np.inf

@@ -14,13 +14,14 @@ from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
 from study.notes.design import Claim, Row, Study, read_design
-from study.notes.figures import Measured, curves, findings, patience
+from study.notes.figures import Effect, curves, findings, looks_of, patience
 from study.wording import KOREAN, LANGUAGES
 
 FOLDER, DATA = Path("study/notes"), Path("metrics/data.json")
 TRAININGS, HISTORY, PATIENCE = (FOLDER / f"{name}.csv" for name in ("trainings", "history", "patience"))
 VALUES = ["epochs", "kept_epoch", "loss", "val_loss", "test_loss", "accuracy", "val_accuracy", "test_accuracy"]
 # As Keras writes them.
+LABELS = {"gap": "gap", "val_loss": "validation loss", "val_accuracy": "accuracy"}
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop"}
 
 Values = dict[str, dict[str, np.ndarray]]  # training -> value -> [seeds]
@@ -68,24 +69,32 @@ def curve(row: Row) -> str:
     return OPTIMIZERS[row.optimizer] + (f", dropout {written(row.dropout)}" if row.dropout else "")
 
 
+def effect_of(design: Study, claim: Claim) -> str | None:
+    """Name the change that a claim is about, or return None unless it is dropout or early stopping."""
+    changed, plain = (design.trainings[name].params(0) for name in (claim.of, claim.beside))
+    if changed == plain.model_copy(update={"dropout": changed.dropout}):
+        return f"dropout {written(changed.dropout)}, {changed.epochs} epochs"
+    if changed.patience and not plain.patience and changed.dropout == plain.dropout:
+        return f"early stopping, {'with' if changed.dropout else 'without'} dropout"
+    return None
+
+
 def does_dropout(design: Study, found: dict[Claim, Comparison]) -> str:
-    """Return the title of the findings: what dropout does to the gap and to accuracy, all else being equal."""
-    method = f"means of {design.seeds} seeds, 95% intervals"
-    by_values = {(claim.of, claim.beside, claim.value): comparison for claim, comparison in found.items()}
-    for (of, beside, value), gap in by_values.items():
-        with_dropout, without = (design.trainings[name] for name in (of, beside))
-        accuracy = by_values.get((of, beside, "val_accuracy"))
-        alike = with_dropout.params(0) == without.model_copy(update={"dropout": with_dropout.dropout}).params(0)
-        if value == "gap" and accuracy and alike:
+    """Return the title of the findings: what dropout does to the gap and to accuracy."""
+    method = f"means of {design.seeds} seeds, 95% intervals; filled: significant after Holm's correction"
+    by_value = {(claim.of, claim.value): comparison for claim, comparison in found.items()}
+    for claim, gap in found.items():
+        accuracy = by_value.get((claim.of, "val_accuracy"))
+        if claim.value == "gap" and accuracy and effect_of(design, claim):
             change = f"{abs(gap.difference.mean):.3f}"
             nothing = dict.fromkeys(WORDS, "is not shown to change the gap")
             on_gap = verdict(gap, f"narrows the gap by {change}", f"widens the gap by {change}", nothing)
-            change = f"{abs(accuracy.difference.mean):.3f} of accuracy"
+            change = f"{100 * abs(accuracy.difference.mean):.2f} points of accuracy"
             nothing = dict.fromkeys(WORDS, "is not shown to change accuracy")
             on_accuracy = verdict(accuracy, f"costs {change}", f"adds {change}", nothing)
-            which = f"{curve(without)}, {without.epochs} epochs"
-            return f"Dropout {on_gap} and {on_accuracy} ({which})\n{method}"
-    return f"Gap and validation accuracy\n{method}"
+            plain = design.trainings[claim.beside]
+            return f"Dropout {on_gap} and {on_accuracy} ({curve(plain)}, {plain.epochs} epochs)\n{method}"
+    return f"What dropout and early stopping change\n{method}"
 
 
 def figures(design: Study, values: Values, history: pd.DataFrame, found: dict[Claim, Comparison]) -> dict[str, Figure]:
@@ -112,18 +121,19 @@ def figures(design: Study, values: Values, history: pd.DataFrame, found: dict[Cl
         if row.patience is not None and names[name] in whole
     }
 
-    def place(name: str) -> tuple[int, bool, int]:
-        return list(names.values()).index(names[name]), rows[name].patience is not None, rows[name].epochs
-
-    measured = []
-    for name in sorted(rows, key=place):
-        ends = "early stopping" if rows[name].patience is not None else f"{rows[name].epochs} epochs"
-        of = values[name]
-        measured.append(Measured(f"{names[name]}, {ends}", names[name], spread(of["gap"]), spread(of["val_accuracy"])))
+    effects = {claim: effect_of(design, claim) for claim in found}
+    shown = {
+        value: [
+            Effect(f"{effects[claim]}: {LABELS[claim.value]}", names[claim.of], comparison)
+            for claim, comparison in found.items()
+            if effects[claim] and claim.value in values_shown
+        ]
+        for value, values_shown in (("loss", ("gap", "val_loss")), ("accuracy", ("val_accuracy",)))
+    }
     tried = read_table(PATIENCE)
 
     return {
-        "findings": findings(does_dropout(design, found), measured),
+        "findings": findings(does_dropout(design, found), shown["loss"], shown["accuracy"], looks_of(names.values())),
         "curves": curves(by_seed(history, "epoch", "loss"), by_seed(history, "epoch", "val_loss"), stopped),
         "patience": patience(
             np.unique(tried["patience"]), by_seed(tried, "patience", "val_loss"), by_seed(tried, "patience", "epochs")

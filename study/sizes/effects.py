@@ -15,7 +15,7 @@ from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
 from study.sizes.grid import GRID, TABLES, Cell, Claim, Grid, read_grid
-from study.sizes.picture import Line, dropout_pays
+from study.sizes.picture import Line, Panel, effects_of_dropout
 from study.wording import LANGUAGES
 
 FOLDER, DATA = Path("study/sizes"), Path("metrics/data.json")
@@ -80,15 +80,20 @@ def figure(grid: Grid, found: list[Effect]) -> Figure:
         subject = grid.networks[name]
         rate = subject.rates[-1]
         of = [each for each in found if (each.claim, each.cell.network, each.cell.dropout) == (claim, name, rate)]
-        return Line(
-            f"{subject.title.en}, dropout {written(rate)}",
-            [each.cell.images for each in of],
-            [each.found.difference for each in of],
-            [each.found.is_significant for each in of],
-        )
+        return Line(subject.title.en, written(rate), {each.cell.images: each.found for each in of})
 
-    drawn = [claim for claim in grid.claims if claim.panel]
-    return dropout_pays({(claim.panel, claim.pays): [line(claim, name) for name in grid.networks] for claim in drawn})
+    return effects_of_dropout(
+        [
+            Panel(
+                claim.panel,
+                claim.pays == "lower",
+                1 if claim.value.endswith("loss") else 100,
+                [line(claim, name) for name in grid.networks],
+            )
+            for claim in grid.claims
+            if claim.panel
+        ]
+    )
 
 
 def difference(effect: Effect | None) -> str:

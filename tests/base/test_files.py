@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.base.errors import UserError
-from stages.base.files import Written, files_below, leaves, load, load_csv, save_csv, save_json
+from stages.base.files import JsonFile, files_below, leaves, load, load_csv, save_csv, save_json
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_table_without_rows_or_columns_or_with_other_values_is_refused(text: s
         load_csv(Path("table.csv"), {"loss": float})
 
 
-class Scores(Written):
+class Scores(JsonFile):
     loss: float
     best: int | None
     parts: dict[str, float]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from stages.base.imports import without
+from stages.base.imports import skip_imports
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def packages(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("packages")
 def test_it_is_absent_in_the_block_alone():
-    with without("lent", "another"):
+    with skip_imports("lent", "another"):
         import lender
     assert lender.lent is None
     assert not {"lent", "another"} & set(sys.modules)
@@ -34,7 +34,7 @@ def test_it_is_absent_in_the_block_alone():
 def test_what_was_imported_before_stays():
     import lent
 
-    with without("lent"):
+    with skip_imports("lent"):
         import lender
     assert lender.lent is lent
     assert sys.modules["lent"] is lent
@@ -42,7 +42,7 @@ def test_what_was_imported_before_stays():
 
 @pytest.mark.usefixtures("packages")
 def test_an_import_that_fails_leaves_all_as_it_was():
-    with pytest.raises(ModuleNotFoundError), without("lent"):
+    with pytest.raises(ModuleNotFoundError), skip_imports("lent"):
         import lent  # noqa: F401
     assert "lent" not in sys.modules
     assert gc.isenabled()

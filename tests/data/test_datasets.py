@@ -1,16 +1,11 @@
 """Fashion-MNIST, its sample, the split, and duplicates."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError
 from stages.data.datasets import also_among, head, sample, split
-from stages.data.raw_files import read_idx
-from tests.support.workspace import ROOT
-from tools.sample import packed
 
 
 def test_fashion_mnist_is_what_keras_documents_for_load_data(real_data):
@@ -30,14 +25,6 @@ def test_the_sample_is_the_beginning_of_the_original_files(real_data, sample_dat
     ):
         for array, first in zip(ours, head(originals, count), strict=True):
             np.testing.assert_array_equal(array, first)
-
-
-def test_the_sample_is_packed_without_a_name_and_a_time(tmp_path: Path):
-    labels = np.arange(10, dtype=np.uint8)
-    (tmp_path / "labels.gz").write_bytes(packed(labels))
-    np.testing.assert_array_equal(read_idx(tmp_path / "labels.gz", ndim=1), labels)
-    for path in (tmp_path / "labels.gz", *(ROOT / "data/sample").glob("*.gz")):
-        assert path.read_bytes()[3:8] == bytes(5)  # no flags, no time
 
 
 def test_a_missing_sample_is_refused_with_the_command_that_restores_it(workspace):

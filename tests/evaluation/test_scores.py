@@ -47,7 +47,7 @@ def probabilities(confidence: list[float]) -> np.ndarray:
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927): every p at most 1.96 standard errors from right / count."""
+    """The 95% interval of a share (Wilson 1927): every p at most 1.96 standard errors from right / count."""
     p = np.linspace(0, 1, 1_000_001)
     inside = p[(right / count - p) ** 2 <= 1.959964**2 * p * (1 - p) / count]
     return pytest.approx(inside[0], abs=2e-6), pytest.approx(inside[-1], abs=2e-6)

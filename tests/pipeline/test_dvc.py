@@ -42,14 +42,9 @@ def test_an_experiment_shows_in_every_diff_and_make_back_undoes_it(clone: Clone)
     assert re.findall(r"(?m)^[+-]\w.*", changed) == ["-dropout: 0.3", "+dropout: 0.5"]
     metrics = json.loads(clone.dvc("metrics", "diff", "--json").stdout)
     assert metrics["metrics/evaluation.json"]["validation.loss"]["diff"] != 0
-    summary = clone.run("python", ".github/summary.py", "HEAD").stdout  # `dvc params diff`, `dvc metrics diff`, curves
-    assert re.search(r"\| dropout +\| 0\.3 +\| 0\.5 +\|", summary)
-    assert re.search(r"\| validation\.loss +\| [\d.]+ +\| [\d.]+ +\|", summary)
-    assert summary.count("xychart-beta") == 2
     drawn = clone.dvc("plots", "diff", "HEAD", "workspace", "--json")
     assert "warning" not in (drawn.stdout + drawn.stderr).lower()  # about a column or a file that is missing
     plots = json.loads(drawn.stdout)["data"]
-    assert "The last training here" in plots
     for plot in ("Loss", "Accuracy", "plots/predictions.csv", "plots/per_class.csv", "plots/mistakes.png"):
         assert {revision for part in plots[plot] for revision in part["revisions"]} == {"HEAD", "workspace"}
     clone.run("make", "back")  # DVC has staged dvc.lock: `git restore` alone would bring nothing back

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from stages.base.process import LOCK
-from stages.train import LIVE
 from stages.training.store import STORE
 from tests.support.made import needs_emulator, on_processor
 from tests.support.workspace import ROOT, SMALL, snapshot, write_params
@@ -51,7 +50,7 @@ def on_a_small_disk(folder: Path, stage: str, kilobytes: int, *, then: str = "tr
     disk = folder.with_name("disk")
     disk.mkdir(exist_ok=True)
     quoted, source = shlex.quote(str(disk)), shlex.quote(str(folder))
-    sums = f"cksum $(find . -type f ! -name {LOCK.name} ! -name {LIVE.name} | sort)"
+    sums = f"cksum $(find . -type f ! -name {LOCK.name} | sort)"
     script = (
         f"mount -t tmpfs tmpfs {quoted} && cp -r {source}/. {quoted} && cd {quoted} && "
         f"used=$(df --output=used -k . | tail -1) && mount -o remount,size=$((used + {kilobytes}))k {quoted} && "

@@ -26,7 +26,7 @@ def vertical_lines(axes):
 
 
 def test_curves_show_each_column_of_the_history_with_the_kept_epoch_and_the_stop():
-    figure = curves(HISTORY, trained(best_epoch=2, stopped_epoch=3))
+    figure = curves(HISTORY, trained(best_epoch=2, stopped_epoch=3), dropout=0.3)
     for axes, metric in zip(figure.axes, ("loss", "accuracy"), strict=True):
         drawn = [list(line.get_ydata()) for line in axes.lines]
         assert HISTORY[metric].tolist() in drawn
@@ -36,14 +36,14 @@ def test_curves_show_each_column_of_the_history_with_the_kept_epoch_and_the_stop
 
 
 def test_curves_mark_where_the_learning_rate_falls():
-    figure = curves(HISTORY | {"learning_rate": np.array([0.1, 0.05, 0.05])}, trained(best_epoch=3))
+    figure = curves(HISTORY | {"learning_rate": np.array([0.1, 0.05, 0.05])}, trained(best_epoch=3), dropout=0.3)
     assert vertical_lines(figure.axes[0]) == [3, 1.5]
-    same = curves(HISTORY | {"learning_rate": np.full(3, 0.1)}, trained(best_epoch=3))
+    same = curves(HISTORY | {"learning_rate": np.full(3, 0.1)}, trained(best_epoch=3), dropout=0.3)
     assert vertical_lines(same.axes[0]) == [3]
 
 
 def test_curves_of_one_epoch_have_one_tick():
-    figure = curves({metric: values[:1] for metric, values in HISTORY.items()}, trained(epochs=1))
+    figure = curves({metric: values[:1] for metric, values in HISTORY.items()}, trained(epochs=1), dropout=0.3)
     left, right = figure.axes[0].get_xlim()
     assert [tick for tick in figure.axes[0].get_xticks() if left <= tick <= right] == [1]
 

@@ -31,18 +31,18 @@ def test_the_most_confident_mistakes_come_first_with_answer_confidence_and_truth
     figure = worst_mistakes(TEST, predicted, confidence)
     assert drawn(figure) == [3, 2, 0]
     assert written(figure) == ["c? >99.9%", "truth: a", "a? 99.0%", "truth: b", "b? 70.0%", "truth: a"]
-    assert figure.get_suptitle().startswith("3 of 5 ")
+    assert "3 of 5" in figure.get_suptitle()
 
 
 def test_mistakes_with_equal_confidence_come_in_the_order_of_the_data():
     figure = worst_mistakes(TEST, (LABELS + 1) % 3, np.array([0.5, 0.8, 0.8, 0.9, 0.8]), side=2)
     assert drawn(figure) == [3, 1, 2, 4]
-    assert "80.0%" in figure.get_suptitle()
+    assert all(number in figure.get_suptitle() for number in ("4", "5"))
 
 
 def test_without_a_mistake_there_is_still_a_picture(tmp_path):
     figure = worst_mistakes(TEST, LABELS, np.ones(5))
-    assert figure.get_suptitle().startswith("0 of 5 ")
+    assert "0 of 5" in figure.get_suptitle()
     save_png(figure, tmp_path / "mistakes.png")
 
 

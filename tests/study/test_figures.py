@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from seeds.statistics import spread
-from stages.report.style import SERIES, use_style
-from study.notes.figures import Measured, curves, findings, patience
+from seeds.statistics import compare
+from stages.report.style import TRAININGS, use_style
+from study.notes.figures import Effect, curves, findings, looks_of, patience
+from study.sizes.picture import Line, finding
 
 LOSS = {"adam": np.array([[0.6, 0.4, 0.2], [0.8, 0.4, 0.4]]), "sgd": np.array([[1.0, 0.9, 0.8], [1.0, 0.7, 0.6]])}
 VAL_LOSS = {name: values + 0.1 for name, values in LOSS.items()}
@@ -28,8 +29,7 @@ def test_the_curves_are_means_and_each_has_its_name_at_its_end_in_its_colour():
     assert training["adam"] == [[1, 0.7], [2, 0.4], [3, 0.3]]
     assert validation["sgd"] == [[1, 1.1], [2, 0.9], [3, 0.8]]
     assert KEPT.tolist() in validation.values()
-    told = "From its lowest, mean validation loss rises until epoch 3 by\n0.000 with adam, 0.000 with sgd"
-    assert figure.get_suptitle() == told
+    assert "0.000 with adam, 0.000 with sgd" in figure.get_suptitle()
     assert figure.legends == []
     for axes in figure.axes:
         colours = {line.get_label(): line.get_color() for line in axes.lines}
@@ -43,21 +43,22 @@ def test_names_of_lines_that_end_together_stand_apart():
     assert min(np.diff(heights)) >= 0.054 * np.ptp(axes.get_ylim())
 
 
-def test_the_findings_show_each_training_with_its_intervals_and_one_look_a_curve():
-    trainings = [
-        Measured("a, 5 epochs", "a", spread([0.1, 0.2]), spread([0.8, 0.9])),
-        Measured("b, 5 epochs", "b", spread([0.3, 0.4]), spread([0.7, 0.9])),
-        Measured("a, 20 epochs", "a", spread([0.2, 0.2]), spread([0.8, 0.8])),
-    ]
-    figure = findings("What was found", trainings)
-    assert figure.get_suptitle() == "What was found"
-    gap, accuracy = figure.axes
-    assert [text.get_text() for text in gap.get_yticklabels()] == [each.label for each in trainings]
-    for axes, name in ((gap, "gap"), (accuracy, "accuracy")):
-        for place, (each, (dot, (_, _), (bar,))) in enumerate(zip(trainings, axes.containers, strict=True)):
-            assert dot.get_xydata().tolist() == [[getattr(each, name).mean, place]]
-            assert bar.get_segments()[0][:, 0] == pytest.approx(getattr(each, name)[3:])
-    assert [container[0].get_color() for container in gap.containers] == [SERIES[n]["color"] for n in (0, 1, 0)]
+def test_the_findings_show_each_difference_with_its_interval_and_the_better_side():
+    noise = np.array([-1, 1, 0, 1, -1, 0, 1, -1])
+    comparisons = compare({"gap": -1 + 0.1 * noise, "accuracy": 0.001 * noise})
+    effects = {name: [Effect(f"a: {name}", "a", comparison)] for name, comparison in comparisons.items()}
+    figure = findings("What was found", effects["gap"], effects["accuracy"], looks_of(["b", "a"]))
+    for axes, (name, comparison), unit in zip(figure.axes, comparisons.items(), (1, 100), strict=True):
+        assert [text.get_text() for text in axes.get_yticklabels()] == [f"a: {name}"]
+        ((dot, _, (bar,)),) = axes.containers
+        assert dot.get_xdata() == pytest.approx([unit * comparison.difference.mean])
+        assert bar.get_segments()[0][:, 0] == pytest.approx([unit * end for end in comparison.difference[3:]])
+        assert dot.get_color() == TRAININGS[1]["color"]
+    filled = [axes.containers[0][0].get_markerfacecolor() for axes in figure.axes]
+    assert filled == [TRAININGS[1]["color"], "white"]
+    better = [sorted(axes.patches[0].get_extents().transformed(axes.transData.inverted()).intervalx)
+              for axes in figure.axes]  # fmt: skip
+    assert (better[0][1], better[1][0]) == (pytest.approx(0), pytest.approx(0))
 
 
 def test_patience_shows_what_it_keeps_and_what_it_costs_and_no_band_goes_beyond_the_seeds():
@@ -74,3 +75,14 @@ def test_patience_shows_what_it_keeps_and_what_it_costs_and_no_band_goes_beyond_
         "Patience 2 keeps what patience 3 keeps, to 0.001 of validation loss,\n"
         "and runs 3.0 epochs on average instead of 3.0"
     )
+
+
+def test_the_title_of_the_sizes_names_the_networks_that_dropout_hurts():
+    noise = np.array([-1, 1, 0, 1, -1, 0, 1, -1])
+    effects = compare({"lower": -1 + 0.1 * noise, "none": noise, "higher": 1 + 0.1 * noise})
+    helped = Line("large", "0.5", {1: effects["lower"], 9: effects["none"]})
+    hurt = Line("small", "0.5", {9: effects["higher"], 1: effects["none"]})
+    title = finding([helped, hurt])
+    assert title.startswith("Dropout lowers the loss")
+    assert title.endswith("small")
+    assert "not shown" in finding([hurt])

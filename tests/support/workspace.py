@@ -17,7 +17,6 @@ from PIL import Image
 from stages.base.params import Params, read_params
 from stages.base.process import LOCK
 from stages.data.images import Images
-from stages.train import LIVE
 from stages.training.store import STORE
 from tools.export import PACKAGES
 
@@ -102,13 +101,11 @@ def work_in_a_copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Return every file with its contents, and every folder; without the lock, the store and the table of the last
-    training, on which nothing depends.
-    """
+    """Return every file with its contents, and every folder, without the lock and the store."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
-        if path.name not in (LOCK.name, LIVE.name) and STORE.name not in path.parts
+        if path.name != LOCK.name and STORE.name not in path.parts
     }
 
 

@@ -63,10 +63,7 @@ def test_files_get_the_classes_and_probabilities_that_evaluate_gave_their_images
         assert len(line) <= 80
 
 
-def test_unreadable_pictures_are_named_the_others_are_classified_and_the_exit_code_is_2(
-    pictures, printed, capsys, monkeypatch
-):
-    monkeypatch.setattr(predict, "AT_ONCE", 7)
+def test_unreadable_pictures_are_named_the_others_are_classified_and_the_exit_code_is_2(pictures, printed, capsys):
     (pictures / "Bag/bad.png").write_bytes(b"no picture")
     odd = os.fsdecode(b"caf\xe9.png")  # not UTF-8
     Image.new("L", (28, 28)).save(odd)

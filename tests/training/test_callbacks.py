@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.base.files import load_csv
 from stages.base.params import METRICS
 from stages.training.backend import keras
-from stages.training.callbacks import LiveTable, checkpoint, early_stopping
+from stages.training.callbacks import checkpoint, early_stopping, without_batch_events
 from stages.training.result import best_epoch, mode
 from tests.support.callbacks import VAL_LOSS, play
 
@@ -68,15 +67,11 @@ def test_accuracies_are_better_when_higher_and_losses_when_lower():
     assert [mode(monitor) for monitor in METRICS] == ["min", "max", "min", "max"]
 
 
-def test_the_live_table_grows_by_a_row_per_epoch(tmp_path: Path):
-    path = tmp_path / "live.csv"
-    path.write_text("of an earlier training\n")
-    play([0.3, 0.2], [LiveTable(path)])
-    rows = load_csv(path, dict.fromkeys(("epoch", *METRICS), float))
-    assert [(row["epoch"], row["val_loss"]) for row in rows] == [(1, 0.3), (2, 0.2)]
+class EveryBatch(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise AssertionError
 
 
-def test_training_goes_on_if_the_live_table_cannot_be_written(tmp_path: Path):
-    model = play([0.3, 0.2], [LiveTable(tmp_path), LiveTable(tmp_path / "gone/live.csv")])
-    assert weight(model) == 2
-    assert not list(tmp_path.iterdir())
+def test_a_callback_that_waits_for_batches_is_named():
+    assert without_batch_events([EveryBatch(), keras.callbacks.TerminateOnNaN()]) == ["EveryBatch", "TerminateOnNaN"]
+    assert without_batch_events([keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]) == []

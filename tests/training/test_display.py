@@ -1,22 +1,13 @@
 """What a training prints, with invented losses; tests/pipeline/test_same_bytes.py trains in a terminal."""
 
-import io
-import sys
-
-import pytest
-
-from stages.base.errors import UserError
-from stages.training.backend import keras
 from stages.training.callbacks import early_stopping
 from stages.training.display import EpochDisplay
 from tests.support.callbacks import VAL_LOSS, play
 
 
-def test_a_line_per_epoch_has_the_best_so_far_and_the_patience_left(capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as in CI, where there is no terminal
+def test_a_line_per_epoch_has_the_best_so_far_and_the_patience_left(capsys):
     stopping = early_stopping("val_loss", 2, 0.0, restore_best_weights=True)
-    with EpochDisplay("val_loss", stopping, range(99)) as display:
-        play(VAL_LOSS, [stopping, display])
+    play(VAL_LOSS, [stopping, EpochDisplay("val_loss", stopping, range(99))])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     rows = [line.split() for line in lines]
@@ -32,37 +23,7 @@ def test_a_line_per_epoch_has_the_best_so_far_and_the_patience_left(capsys, monk
 
 
 def test_an_epoch_that_was_read_back_has_no_seconds(capsys):
-    with EpochDisplay("val_loss", None, [1]) as display:
-        play([0.5, 0.4], [display])
+    play([0.5, 0.4], [EpochDisplay("val_loss", None, [1])])
     first, second = (line.split() for line in capsys.readouterr().out.splitlines()[1:])
     assert (first[5], first[7]) == ("stored", "-")
     assert float(second[5]) >= 0
-
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Warn(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        print("no space for the store", file=sys.stderr)
-
-
-def test_on_a_terminal_a_live_line_disappears_even_when_training_fails(monkeypatch, capsys):
-    screen = Screen()
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stdout", screen)
-    with (
-        pytest.raises(UserError, match="val_loss is nan"),
-        EpochDisplay("val_loss", None, range(99)) as display,
-    ):
-        play([0.5, float("nan")], [Warn(), display])
-    assert sys.stdout is screen
-    shown = screen.getvalue()
-    assert "epoch 1 of 2" in shown
-    assert "epoch 2 of 2" in shown
-    assert "0:00:00 left" in shown
-    assert shown.endswith("\x1b[2K")  # the last thing is to erase the line
-    assert capsys.readouterr().err == "no space for the store\n"  # not on the terminal
-    assert "no space" not in shown

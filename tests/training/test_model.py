@@ -15,7 +15,7 @@ LABELS = np.random.default_rng(1).integers(0, 10, 64).astype(np.uint8)  # [n]
 
 
 def notes_model(dropout: float = 0.3, seed: int = 42) -> keras.Sequential:
-    return dense((28, 28), 10, params(seed=seed), dropout_layer(dropout, seed))
+    return dense((28, 28), 10, params(seed=seed, dropout=dropout))
 
 
 def kinds(model: keras.Sequential) -> list[str]:
@@ -42,7 +42,10 @@ def test_the_seed_decides_initial_weights_and_dropout():
     same, again, other = notes_model(seed=1), notes_model(seed=1), notes_model(seed=2)
     np.testing.assert_array_equal(same.get_weights()[0], again.get_weights()[0])
     assert not np.array_equal(same.get_weights()[0], other.get_weights()[0])
-    masks = [np.asarray(dropout_layer(0.5, seed)(np.ones((1, 1000)), training=True)) for seed in (1, 1, 2)]
+    masks = [
+        np.asarray(dropout_layer(params(dropout=0.5, seed=seed))(np.ones((1, 1000)), training=True))
+        for seed in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(masks[0], masks[1])
     assert not np.array_equal(masks[0], masks[2])
 

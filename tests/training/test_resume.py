@@ -31,7 +31,7 @@ def written() -> dict[str, bytes]:
         path.as_posix(): path.read_bytes()
         for folder in folders
         for path in sorted(Path(folder).iterdir())
-        if path.is_file() and path.name not in ("data.json", "live.csv")
+        if path.is_file() and path.name != "data.json"
     }
 
 
