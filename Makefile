@@ -7,7 +7,7 @@ PYTEST = pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: repro env report back study export verify unit test acceptance bench format lock clean help
+.PHONY: repro env report back study explore export verify unit test acceptance bench format lock clean help
 
 repro: .venv/.run ## run the whole pipeline and show the results; `make` alone does the same
 	@python -m tools.start && python -m tools.summary
@@ -21,6 +21,8 @@ back: .venv/.run ## return to the committed parameters and results
 	@{ dvc checkout --quiet --force dvc.yaml || dvc repro; } && python -m tools.summary
 study: .venv/.run ## the two studies, without the frozen trainings: five minutes
 	@dvc repro study/dvc.yaml
+explore: .venv/.dev ## a page to try early stopping and dropout with sliders
+	@python -m study.explore && python -c 'from dvc.ui import ui; ui.open_browser("study/explore.html")'
 export: .venv/.onnx ## models/model.onnx, for other runtimes
 	@python -m tools.export
 verify: .venv/.run ## make the committed results again in a clone, and compare every byte
