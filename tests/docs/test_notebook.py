@@ -120,7 +120,7 @@ def test_its_metadata_names_no_version_and_no_time():
 def test_the_printed_scores_are_those_of_the_committed_run():
     evaluation, train = (json.loads(read(f"metrics/{name}.json")) for name in ("evaluation", "train"))
     found, scores = outputs(COMMITTED), evaluation["validation"]
-    assert printed(found["evaluate-stopped"]).count(f"loss={scores['loss']} accuracy={scores['accuracy']}\n") == 2
+    assert printed(found["evaluate-stopped"]).count(f"{scores['loss']} {scores['accuracy']}\n") == 2
     assert f"keeps epoch {train['best_epoch']}\n" in printed(found["stopped"])
 
 
