@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from importlib.metadata import version
 
@@ -10,7 +9,7 @@ import archspec.cpu
 import pytest
 
 from stages.base.environment import LIBRARIES, NAMES, cpu, environment, has_avx2
-from tests.support.workspace import ROOT
+from tests.support.workspace import ROOT, python
 
 
 def test_the_environment_names_system_cpu_graphics_cards_and_library_versions():
@@ -38,8 +37,7 @@ def test_all_x86_64_cpus_are_one_class_and_others_have_archspecs_name(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("name", "features", "expected"),
-    [("zen2", None, True), ("ivybridge", None, False), ("haswell", {"avx2", "avx"}, False)],
+    ("name", "features", "expected"), [("zen2", None, True), ("ivybridge", None, False), ("haswell", {"avx2"}, False)]
 )
 def test_a_cpu_without_avx2_or_fma_is_recognized(monkeypatch, name, features, expected):
     pretend(monkeypatch, name, features)
@@ -49,7 +47,6 @@ def test_a_cpu_without_avx2_or_fma_is_recognized(monkeypatch, name, features, ex
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="x86-64 only")
 @pytest.mark.process
 def test_the_variables_that_decide_bits_are_set_whatever_the_shell_sets():
-    """NumPy and OpenBLAS choose code as on a CPU without AVX-512."""
     code = """
 import json, os
 import stages.data.images
@@ -63,10 +60,7 @@ print(json.dumps([dict(os.environ), [name for name in __cpu_dispatch__ if __cpu_
         "NPY_DISABLE_CPU_FEATURES": "X86_V3", "OPENBLAS_CORETYPE": "Nehalem",
     }  # fmt: skip
     untouched = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "2"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, env=os.environ | overridden | untouched,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = python("-W", "error", "-c", code, folder=ROOT, **overridden, **untouched)
     variables, numpy, blas = json.loads(done.stdout)
     assert (numpy, set(blas)) == (["X86_V3"], {"Haswell"})
     expected = {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"}

@@ -28,12 +28,6 @@ def inputs(workspace: Path, monkeypatch) -> Inputs:
     return Inputs("prepare")
 
 
-def replace(path: str, old: str, new: str) -> None:
-    text = Path(path).read_text(encoding="utf-8")
-    assert old in text
-    Path(path).write_text(text.replace(old, new), encoding="utf-8")
-
-
 def move_into_place() -> None:
     """Replace a file by one of the same size and times."""
     old = Path("data/examples/1.png")
@@ -43,7 +37,7 @@ def move_into_place() -> None:
 
 
 CHANGES = [
-    ("params.yaml: val_size", lambda: replace("params.yaml", "val_size: 0.2", "val_size: 0.3")),
+    ("params.yaml: val_size", lambda: write_params(Path(), **SMALL, epochs=3, val_size=0.3)),
     ("params.yaml", lambda: Path("params.yaml").write_text("dropout: {")),
     ("stages/base/errors.py", lambda: Path("stages/base/errors.py").touch()),
     ("data/examples/1.png", lambda: Path("data/examples/1.png").write_bytes(b"A picture")),
@@ -71,14 +65,8 @@ def test_a_source_that_changed_after_the_process_started_may_have_been_imported_
 
 
 def test_what_the_stage_does_not_read_may_change(inputs: Inputs):
-    replace("params.yaml", "dropout: 0.3", "dropout: 0.5  # of another stage")
-    replace("params.yaml", "val_size: 0.2", "val_size: 2e-1")
-    for name in (
-        "data/examples/.DS_Store",
-        "stages/base/x.pyc",
-        "stages/base/.a.py.swp",
-        "stages/base/a.py~",
-    ):
+    write_params(Path(), **SMALL, epochs=3, dropout=0.5, val_size="2e-1")  # dropout is of another stage
+    for name in ("data/examples/.DS_Store", "stages/base/x.pyc", "stages/base/.a.py.swp", "stages/base/a.py~"):
         Path(name).touch()
     inputs.check(inputs.outputs)
 

@@ -1,18 +1,11 @@
 """params.yaml as people and DVC write it."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from stages.base.params import Params, read_params, written
-from tests.support.workspace import ROOT, params, write_params
-
-
-def test_every_parameter_has_a_comment_above_it():
-    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
-    commented = [key.split(":")[0] for above, key in pairwise(lines) if above.startswith("# ") and key[:1].isalpha()]
-    assert sorted(commented) == sorted(Params.model_fields)
+from stages.base.params import read_params, written
+from tests.support.workspace import params, write_params
 
 
 def test_values_as_dvc_writes_them_are_read(tmp_path: Path):

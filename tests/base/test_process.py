@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -23,11 +23,8 @@ def handlers(tmp_path, monkeypatch) -> Iterator[None]:
     process._signals.clear()  # or the next stage in this process would end
 
 
-def ends_with(error: BaseException) -> Callable[[], None]:
-    def main() -> None:
-        raise error
-
-    return main
+def fails(error: BaseException) -> None:
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -36,17 +33,13 @@ def ends_with(error: BaseException) -> Callable[[], None]:
         (ProjectError("changed"), 1, "changed"),
         (UserError("params.yaml: dropout"), 2, "params.yaml: dropout"),
         (DataUnreachable("no network", "Copy the files"), 3, "no network. Copy the files"),
-        (
-            PermissionError(13, "Permission denied", "models/.unfinished-a"),
-            1,
-            "models/a: Permission denied",
-        ),
+        (PermissionError(13, "Permission denied", "models/.unfinished-a"), 1, "models/a: Permission denied"),
         (KeyboardInterrupt(), 130, "Ctrl-C"),
     ],
 )
 def test_an_error_is_one_line_and_a_code(error: BaseException, code: int, keyword: str, capsys):
     with pytest.raises(SystemExit) as stopped:
-        run(ends_with(error))
+        run(lambda: fails(error))
     (line,) = capsys.readouterr().err.splitlines()
     assert stopped.value.code == code
     assert keyword in line
@@ -55,17 +48,17 @@ def test_an_error_is_one_line_and_a_code(error: BaseException, code: int, keywor
 def test_dvc_users_read_that_the_results_are_those_of_the_previous_run(capsys, monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train")
     with pytest.raises(SystemExit):
-        run(ends_with(UserError("params.yaml: dropout")))
+        run(lambda: fails(UserError("dropout")))
     assert "previous run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fault", [NameError("a fault"), FileNotFoundError(2, "No such file", "a"), OSError("a fault")])
 def test_a_fault_of_the_program_keeps_its_traceback(fault: Exception):
     with pytest.raises(type(fault)):
-        run(ends_with(fault))
+        run(lambda: fails(fault))
 
 
-def test_a_signal_that_a_library_swallows_ends_the_stage_nevertheless(capsys):
+def test_a_signal_that_a_library_swallows_ends_the_stage_nevertheless():
     def main() -> None:
         with outputs(), suppress(BaseException):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -73,7 +66,6 @@ def test_a_signal_that_a_library_swallows_ends_the_stage_nevertheless(capsys):
     with pytest.raises(SystemExit) as stopped:
         run(main)
     assert stopped.value.code == 143
-    assert "SIGTERM" in capsys.readouterr().err
 
 
 def test_a_message_is_one_line_of_bounded_length():

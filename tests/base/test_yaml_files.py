@@ -22,17 +22,20 @@ def test_a_valid_file_is_read(tmp_path: Path):
 def test_one_line_names_each_mistake_with_the_expected_and_the_received_value():
     with pytest.raises(UserError) as error:
         checked({"dropout": "much", "epocs": 1, "patience": 2.5, 7: 1}, Model, "here")
-    assert str(error.value) == (
-        "here: dropout: must be a number, got 'much'; epochs is missing; "
-        "patience: must be a whole number or empty (null), got 2.5; "
-        "unknown key 'epocs', did you mean epochs?; unknown key '7'"
-    )
+    mistakes = str(error.value).removeprefix("here: ").split("; ")
+    for mistake, keywords in zip(
+        mistakes, [("dropout", "much"), ("epochs",), ("patience", "2.5"), ("epocs", "mean epochs"), ("7",)], strict=True
+    ):
+        assert all(keyword in mistake for keyword in keywords)
 
 
-@pytest.mark.parametrize("text", ["[1", "- 1\n", "", "a: 2024-13-45", None])
-def test_a_file_that_is_missing_or_not_a_mapping_is_one_line(tmp_path: Path, text: str | None):
-    if text is not None:
-        (tmp_path / "a.yaml").write_text(text)
+CONTENTS = [None, b"", b"[1", b"- 1\n", b"a: 2024-13-45", b"dropout: {", b"\xff\xfe\x00", b"[" * 10_000]
+
+
+@pytest.mark.parametrize("contents", CONTENTS, ids=lambda contents: str(contents)[:15])
+def test_a_file_that_is_missing_or_not_a_mapping_is_one_line(tmp_path: Path, contents: bytes | None):
+    if contents is not None:
+        (tmp_path / "a.yaml").write_bytes(contents)
     with pytest.raises(UserError, match=r"^[^\n]*a\.yaml: [^\n]+$") as error:
         read_yaml(tmp_path / "a.yaml", Model)
     assert len(str(error.value)) < 500
