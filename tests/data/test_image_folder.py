@@ -14,8 +14,6 @@ from stages.data.image_folder import image_folder, list_images
 from stages.data.images import Dataset
 from tests.support.workspace import params, write_pictures
 
-KOREAN = "한글"
-
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,21 +68,15 @@ def test_files_are_in_the_order_of_their_names_and_only_then_of_their_classes():
     assert labels.tolist() == [1, 0, 1]
 
 
-def test_names_of_classes_may_be_korean_in_either_form_of_unicode():
-    composed, decomposed = (unicodedata.normalize(form, KOREAN) for form in ("NFC", "NFD"))
+def test_names_of_classes_may_be_korean_in_either_form_of_unicode_but_not_both():
+    composed, decomposed = (unicodedata.normalize(form, "한글") for form in ("NFC", "NFD"))
     make("mine", f"train/{composed}/1", "train/b/1", f"test/{decomposed}/1", "test/b/1")
     assert list_images(Path("mine"))[0] == ["b", composed]
-
-
-def test_two_classes_that_look_the_same_are_refused_with_both_forms_visible():
-    composed, decomposed = (unicodedata.normalize(form, KOREAN) for form in ("NFC", "NFD"))
-    make("mine", f"{composed}/1", "b/1")
-    Path("mine", decomposed).mkdir(exist_ok=True)
-    if len(list(Path("mine").iterdir())) < 3:
+    make("both", f"{composed}/1", f"{decomposed}/1", "b/1")
+    if len(list(Path("both").iterdir())) < 3:
         pytest.skip("this file system takes the two forms for one")
-    make("mine", f"{decomposed}/1")
     with pytest.raises(UserError) as refused:
-        list_images(Path("mine"))
+        list_images(Path("both"))
     assert all(ascii(name) in str(refused.value) for name in (composed, decomposed))
 
 
@@ -108,7 +100,7 @@ def test_unreadable_files_are_all_named_and_stop_it_or_are_left_out_on_demand(ca
     names = ["readme.txt", "a/notes.txt", "b/half.png"]
     for name in names:
         (folder / name).write_bytes((folder / "a/1").read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"3, named.*skip_unreadable: true$"):
+    with pytest.raises(UserError, match=r"3.*skip_unreadable"):
         read(folder)
     assert sorted(message.split(": ")[0] for message in caplog.messages) == sorted(f"mine/{name}" for name in names)
     caplog.clear()
@@ -120,30 +112,24 @@ def test_unreadable_files_are_all_named_and_stop_it_or_are_left_out_on_demand(ca
 
 
 def test_a_class_with_only_unreadable_files_is_refused_even_then():
-    folder = make("mine", *(f"{name}/{number}" for name in "abc" for number in range(4)))
-    for path in Path("mine/c").iterdir():
-        path.write_bytes(b"x")
-    with pytest.raises(UserError, match="class c has no readable picture"):
-        read(folder, skip_unreadable=True, test_size=0.5)
+    folder = make("mine", *(f"{part}/{name}/1" for part in ("train", "test") for name in "abc"))
+    Path("mine/test/c/1").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"class c .*test"):
+        read(folder, skip_unreadable=True)
 
 
 @pytest.mark.parametrize(
-    ("counts", "test_size", "named", "advice"),
+    ("counts", "test_size", "keywords"),
     [
-        ({"a": 20, "b": 1}, 0.2, "class b", "add pictures of it"),
-        ({"a": 2, "b": 2}, 0.2, "class a", "train/ and test/"),
-        ({"a": 60, "b": 3, "c": 2}, 0.1, "class c", "train/ and test/"),
+        ({"a": 20, "b": 1}, 0.2, "class b;.* add"),
+        ({"a": 2, "b": 2}, 0.2, "class a;.* train/ and test/"),
+        ({"a": 60, "b": 3, "c": 2}, 0.1, "class c;.* train/ and test/"),
     ],
 )
-def test_too_few_pictures_for_both_parts_are_refused_with_advice_that_helps(counts, test_size, named, advice):
+def test_too_few_pictures_for_both_parts_are_refused_with_advice(counts, test_size, keywords):
     folder = make("mine", *(f"{name}/{number}" for name, count in counts.items() for number in range(count)))
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError, match=f"test_size.*{keywords}"):
         read(folder, test_size=test_size)
-    assert named in str(refused.value)
-    assert advice in str(refused.value)
-    if "train/" in advice:
-        names = [f"{part}/{name}/{part}" for name in counts for part in ("train", "test")]
-        assert len(read(make("sorted", *names)).train.labels) == len(counts)
 
 
 def test_a_share_for_test_is_refused_where_the_folder_has_its_own():

@@ -81,15 +81,13 @@ def test_an_absent_file_is_downloaded_once_from_the_first_mirror_that_serves_it(
 
 
 @pytest.mark.parametrize("folder", ["data/raw", "elsewhere"])
-@pytest.mark.parametrize("is_folder", [False, True])
-def test_another_file_or_a_folder_of_that_name_is_refused_and_never_overwritten(mirror, monkeypatch, folder, is_folder):
+def test_another_file_of_that_name_is_refused_and_never_overwritten(mirror, monkeypatch, folder):
     monkeypatch.setenv("FASHION_MNIST_DIR", "elsewhere")
     put("served/file.gz", RIGHT)
-    path = Path(folder, "file.gz")
-    path.mkdir(parents=True) if is_folder else put(path, b"digits under the same name")
-    with pytest.raises(UserError, match=rf"^{folder}/file\.gz: .*move it away$"):
+    put(f"{folder}/file.gz", b"digits under the same name")
+    with pytest.raises(UserError, match=rf"^{folder}/file\.gz: "):
         fetch(registry(mirror[0]))
-    assert path.is_dir() if is_folder else path.read_bytes() == b"digits under the same name"
+    assert Path(folder, "file.gz").read_bytes() == b"digits under the same name"
     assert mirror[1] == []
 
 
@@ -102,39 +100,27 @@ def test_a_wrong_download_is_not_kept_and_every_mirror_has_its_reason(mirror):
     assert not list(Path("data/raw").iterdir())
 
 
-IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-
-
-def idx(array: np.ndarray, magic: bytes = b"\0\0\x08\x03") -> bytes:
-    return magic + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
-def pack(contents: bytes) -> bytes:
-    return gzip.compress(contents, mtime=0)  # a time would change the names of the tests
+IDX = b"\0\0\x08\x03" + struct.pack(">3I", 2, 3, 4) + bytes(range(24))
 
 
 def test_an_idx_file_is_read_as_it_was_written():
-    put("images.gz", pack(idx(IMAGES)))
-    read = read_idx(Path("images.gz"), ndim=3)
-    assert read.dtype == np.uint8
-    np.testing.assert_array_equal(read, IMAGES)
+    put("images.gz", gzip.compress(IDX))
+    np.testing.assert_array_equal(read_idx(Path("images.gz"), ndim=3), np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
 
 
-@pytest.mark.parametrize(
-    "contents",
-    [
-        pack(idx(IMAGES))[:-9],
-        b"<html>404</html>",
-        b"",
-        pack(idx(IMAGES, b"\0\0\x0d\x03")),
-        pack(idx(IMAGES, b"\0\0\x08\x01")),
-        pack(b"\0\0\x08\x03\0\0"),
-        pack(idx(IMAGES)[:-1]),
-        pack(idx(IMAGES) + b"\0"),
-    ],
-    ids=["truncated", "not gzip", "empty", "another type", "other dimensions", "no shape", "too short", "too long"],
-)
-def test_a_damaged_idx_file_is_refused_by_name(contents: bytes):
-    put("images.gz", contents)
-    with pytest.raises(UserError, match=r"^images\.gz: not "):
+DAMAGED = {
+    "truncated": gzip.compress(IDX)[:-9],
+    "not gzip": b"<html>404</html>",
+    "another type": gzip.compress(b"\0\0\x0d\x03" + IDX[4:]),
+    "other dimensions": gzip.compress(b"\0\0\x08\x01" + IDX[4:]),
+    "no shape": gzip.compress(IDX[:6]),
+    "too short": gzip.compress(IDX[:-1]),
+    "too long": gzip.compress(IDX + b"\0"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_idx_file_is_refused_by_name(damage: str):
+    put("images.gz", DAMAGED[damage])
+    with pytest.raises(UserError, match=r"^images\.gz: "):
         read_idx(Path("images.gz"), ndim=3)
