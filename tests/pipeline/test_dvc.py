@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -52,8 +51,7 @@ def test_an_experiment_shows_in_every_diff_and_make_back_undoes_it(clone: Clone)
     assert clone.git_status() == ""
 
 
-@pytest.mark.parametrize("cache", [True, pytest.param(False, marks=pytest.mark.acceptance)])
-def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone: Clone, cache: bool):
+def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone: Clone):
     folder = clone.folder
     shutil.copytree(folder / "data/examples", folder / "data/mine")
     clone.dvc("add", "data/mine")
@@ -62,8 +60,6 @@ def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone:
     write_params(folder, **SMALL, epochs=2)
     (folder / "models/best-model.keras").write_text("of the killed run")  # `dvc checkout` would refuse to replace it
     (folder / "models/model.weights.h5").unlink()
-    if not cache:
-        shutil.rmtree(folder / ".dvc/cache")
     picture = folder / "data/mine/Bag/new.png"  # `dvc checkout` would refuse to remove it
     shutil.copy(next(picture.parent.glob("*.png")), picture)
     with (folder / "stages/evaluate.py").open("a") as file:
@@ -72,29 +68,17 @@ def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone:
     assert picture.exists()
     assert (folder / "stages/evaluate.py").read_text().endswith("# mine\n")
     assert clone.outputs() == before
-    assert set(clone.git_status().split()) <= {"M", "stages/evaluate.py", "dvc.lock"}  # the lock if it ran again
+    assert clone.git_status().split() == ["M", "stages/evaluate.py"]
 
 
-TYPO = ("exp", "run", "--set-param", "dropout=1.5")
-DIVERGING = ("exp", "run", "--set-param", "learning_rate=1e30", "--set-param", "optimizer=sgd")
-
-
-@pytest.mark.parametrize(
-    ("command", "keyword"),
-    [
-        (TYPO, "dropout"),
-        (DIVERGING, "learning_rate"),
-        pytest.param((*TYPO, "--temp"), "dropout", marks=pytest.mark.acceptance),
-    ],
-)
-def test_a_stage_that_fails_loses_nothing(clone: Clone, command: tuple[str, ...], keyword: str):
-    before, lock = clone.outputs(), (clone.folder / "dvc.lock").read_bytes()
-    failed = clone.dvc(*command, check=False)
+@pytest.mark.parametrize("changes", [("dropout=1.5",), ("learning_rate=1e30", "optimizer=sgd")])
+def test_a_stage_that_fails_loses_nothing(clone: Clone, changes: tuple[str, ...]):
+    before = clone.outputs()
+    failed = clone.dvc("exp", "run", *(word for change in changes for word in ("-S", change)), check=False)
     assert failed.returncode
-    assert any(keyword in line and "previous run" in line for line in failed.stderr.splitlines())
+    assert changes[0].split("=")[0] in failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
     assert clone.outputs() == before
-    assert (clone.folder / "dvc.lock").read_bytes() == lock or command == DIVERGING  # `prepare` ran before `train`
     clone.run("git", "restore", "--source=HEAD", "--staged", "--worktree", "params.yaml", "dvc.lock")
     assert UP_TO_DATE in clone.dvc("repro").stdout
 
@@ -139,18 +123,15 @@ def test_verify_names_committed_outputs_that_cannot_be_made_again(clone: Clone):
     assert "data/prepared/train_images.npy" not in printed
 
 
-@pytest.mark.acceptance
-def test_verify_accepts_a_true_result(clone: Clone):
-    assert "committed bytes" in clone.run("make", "verify").stdout
-    assert clone.git_status() == ""
-
-
-def test_a_sweep_leaves_the_workspace_as_it_was(clone: Clone):
+def test_a_sweep_and_a_try_leave_the_workspace_as_it_was(clone: Clone):
     clone.run("python", "-m", "seeds", "sweep", "dropout=0,0.5", "--seeds", "2", "--jobs", "2")
     with (clone.folder / "plots/sweep.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert {(row["dropout"], row["seed"]) for row in rows} >= {("0", "1"), ("0", "2"), ("0.5", "1"), ("0.5", "2")}
+        trained = {(row["dropout"], row["seed"]) for row in csv.DictReader(file)}
+    assert trained == {(dropout, seed) for dropout in ("0.3", "0", "0.5") for seed in ("1", "2")}
     assert (clone.folder / "plots/sweep.png").stat().st_size > 10_000
+    answer = clone.run("python", "-m", "seeds", "try", "dropout=0.5", "--seeds", "2").stdout  # reads back the same
+    assert "dropout 0.5 instead of 0.3" in answer
+    assert (clone.folder / "plots/try.png").stat().st_size > 10_000
     assert clone.git_status() == ""
     assert UP_TO_DATE in clone.dvc("repro").stdout
 
@@ -166,22 +147,9 @@ def test_queued_experiments_run_in_copies_and_are_compared_without_those_that_fa
     assert clone.git_status() == ""
     table = clone.dvc("exp", "show", "--csv").stdout
     rows = [row for row in csv.DictReader(io.StringIO(table)) if row["State"] == "Success"]
-    assert {(row["dropout"], row["seed"]) for row in rows} == {("0.3", "1"), ("0.3", "2"), ("0.5", "1"), ("0.5", "2")}
+    assert {(row["dropout"], row["seed"]) for row in rows} == {(rate, seed) for rate in ("0.3", "0.5") for seed in "12"}
     (clone.folder / "experiments.csv").write_text(table, encoding="utf-8")
     compared = clone.run("python", "-m", "seeds", "compare", "experiments.csv").stdout
     assert "dropout 0.5" in compared
     assert "failed" in compared
     assert "sgd" not in compared
-
-
-@pytest.mark.acceptance
-def test_a_temporary_experiment_finds_the_raw_files_of_the_main_checkout(clone: Clone):
-    raw = list(Path(os.environ["FASHION_MNIST_DIR"]).glob("*.gz"))
-    if len(raw) < 4:
-        pytest.skip("no Fashion-MNIST files on this machine")
-    for file in raw:
-        shutil.copy(file, clone.folder / "data/raw")
-    change = ("--set-param", "dataset=fashion_mnist", "--set-param", "limit=200")
-    done = clone.dvc("exp", "run", "--temp", "--name", "temporary", *change, FASHION_MNIST_DIR="")
-    assert "fashion_mnist: 160 train, 40 val, 200 test images" in done.stdout
-    assert clone.git_status() == ""

@@ -1,21 +1,43 @@
 """What a team shares: results and experiments, through a bare Git repository and a DVC remote in S3 or a folder."""
 
-import json
-import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from stages.data.raw_files import read_registry
 from tests.support.clone import Clone
-from tests.support.s3 import s3_bucket
-from tests.support.workspace import write_params
 
 UP_TO_DATE = "Data and pipelines are up to date."
-S3 = pytest.param("s3", marks=pytest.mark.skipif(not find_spec("dvc_s3"), reason="requirements-dev.txt has dvc-s3"))
-FOLDER = pytest.param("folder", marks=pytest.mark.acceptance)
+NEEDS_S3 = pytest.mark.skipif(not find_spec("dvc_s3"), reason="requirements-dev.txt has dvc-s3")
+
+
+@contextmanager
+def in_a_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[tuple[str, str]]:
+    yield str(folder), ""
+
+
+@contextmanager
+def in_s3(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[tuple[str, str]]:
+    """Serve an empty bucket, with credentials in the environment; yield the bucket's URL and the server's."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="team")
+        yield "s3://team/dvc", url
+    finally:
+        server.stop()
 
 
 def forget_remotes(clone: Clone) -> None:
@@ -23,35 +45,23 @@ def forget_remotes(clone: Clone) -> None:
     clone.dvc("config", "--local", "core.site_cache_dir", str(clone.folder.with_suffix(".site")))
 
 
-def publish(clone: Clone, url: str, endpoint: str = "") -> Path:
-    """Give a clone both remotes, and push its commits; return the bare repository."""
-    bare = clone.folder.with_name("team.git")
-    forget_remotes(clone)
-    clone.dvc("remote", "add", "--default", "team", url)
-    if endpoint:
-        clone.dvc("remote", "modify", "team", "endpointurl", endpoint)
-    clone.commit()
-    clone.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
-    clone.run("git", "remote", "add", "origin", str(bare))
-    clone.run("git", "push", "--quiet", "origin", "main")
-    return bare
-
-
-def another(bare: Path) -> Clone:
-    """Return a clone on another machine, with nothing else there."""
-    clone = Clone.at(bare.with_name("second"))
-    clone.folder.mkdir()
-    clone.run("git", "clone", "--quiet", str(bare), ".")
-    forget_remotes(clone)
-    return clone
-
-
-@pytest.mark.parametrize("kind", [S3, FOLDER])
-def test_another_machine_pulls_results_and_experiments_and_has_nothing_to_do(clone: Clone, tmp_path, monkeypatch, kind):
-    def share(url: str, endpoint: str = "") -> None:
-        bare = publish(clone, url, endpoint)
+@pytest.mark.parametrize(
+    "remote", [pytest.param(in_s3, marks=NEEDS_S3), pytest.param(in_a_folder, marks=pytest.mark.acceptance)]
+)
+def test_another_machine_pulls_results_and_experiments_and_is_up_to_date(clone: Clone, tmp_path, monkeypatch, remote):
+    bare, second = str(tmp_path / "team.git"), Clone.at(tmp_path / "second")
+    with remote(monkeypatch, tmp_path / "storage") as (url, endpoint):
+        forget_remotes(clone)
+        clone.dvc("remote", "add", "--default", "team", url)
+        if endpoint:
+            clone.dvc("remote", "modify", "team", "endpointurl", endpoint)
+        clone.commit()
+        clone.run("git", "init", "--quiet", "--bare", "--initial-branch=main", bare)
+        clone.run("git", "remote", "add", "origin", bare)
+        clone.run("git", "push", "--quiet", "origin", "main")
         clone.dvc("push")
-        second = another(bare)
+        clone.run("git", "clone", "--quiet", bare, str(second.folder))
+        forget_remotes(second)
         second.dvc("pull")
         assert UP_TO_DATE in second.dvc("repro").stdout
         assert second.outputs() == clone.outputs()
@@ -63,29 +73,3 @@ def test_another_machine_pulls_results_and_experiments_and_has_nothing_to_do(clo
         second.dvc("exp", "apply", "less")
         assert second.outputs() == clone.outputs()
         assert UP_TO_DATE in second.dvc("repro").stdout
-
-    if kind == "folder":
-        share(str(tmp_path / "storage"))
-    else:
-        with s3_bucket(monkeypatch) as (url, endpoint):
-            share(url, endpoint)
-
-
-@pytest.mark.acceptance
-def test_raw_files_come_from_the_remote_to_where_no_internet_is(real_data, clone: Clone, tmp_path, monkeypatch):
-    names = [file.name for file in read_registry().files.values()]
-    for name in names:
-        shutil.copy(Path(os.environ["FASHION_MNIST_DIR"]) / name, clone.folder / "data/raw")
-    monkeypatch.setenv("FASHION_MNIST_DIR", "")
-    for proxy in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nobody listens there
-    write_params(clone.folder, dataset="fashion_mnist", limit=300)
-    clone.dvc("add", "--glob", "data/raw/*.gz")
-    pointers = [f"data/raw/{name}.dvc" for name in names]
-    bare = publish(clone, str(tmp_path / "storage"))
-    clone.dvc("push", *pointers)
-    second = another(bare)
-    assert "cannot be downloaded" in second.dvc("repro", "prepare", check=False).stderr
-    second.dvc("pull", *pointers)
-    second.dvc("repro", "prepare")
-    assert json.loads((second.folder / "metrics/data.json").read_text())["dataset"] == "fashion_mnist"
