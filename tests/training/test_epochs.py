@@ -22,12 +22,6 @@ def test_the_loop_equals_fit_where_all_images_are_one_small_batch(sample_data):
     assert_equals_fit(head(sample_data.train, 50), head(sample_data.test, 10), params(batch_size=64))
 
 
-@pytest.mark.acceptance
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop"])
-def test_the_loop_equals_fit_on_all_images(real_data, optimizer: str):
-    assert_equals_fit(real_data.train, real_data.test, params(optimizer=optimizer))
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])  # fused, and Keras's own
 def test_the_loop_equals_fit_where_the_learning_rate_falls(sample_data, optimizer: str):
     # no change is as large as min_delta, so the rate falls after each epoch but the first

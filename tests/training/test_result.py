@@ -4,7 +4,6 @@ import pytest
 
 from stages.base.params import METRICS
 from stages.training.result import result_of
-from tests.support.small import trained
 
 HISTORY = {
     "loss": [0.6, 0.5, 0.4], "accuracy": [0.7, 0.8, 0.9], "val_loss": [0.5, 0.4, 0.45], "val_accuracy": [0.8, 0.8, 0.7],
@@ -16,7 +15,6 @@ HISTORY = {
     [
         ("val_loss", True, 3, 2),
         ("val_accuracy", True, None, 1),
-        ("loss", True, None, 3),
         ("val_loss", False, None, 3),
     ],
 )
@@ -27,9 +25,3 @@ def test_the_kept_epoch_is_the_best_or_the_last_and_the_metrics_are_its_own(
     assert (result.epochs, result.best_epoch) == (3, kept)
     assert (result.stopped_early, result.stopped_epoch) == (stopped_epoch is not None, stopped_epoch)
     assert all(getattr(result, name) == HISTORY[name][kept - 1] for name in METRICS)
-
-
-def test_why_it_ended_names_the_epoch_and_the_patience():
-    assert "5" in trained(epochs=5).why_it_ended("val_loss", 2, 0)
-    why = trained(epochs=5, stopped_epoch=4).why_it_ended("val_loss", 2, 0.001)
-    assert all(part in why for part in ("epoch 4", "val_loss", "0.001", "2 epochs"))

@@ -85,23 +85,13 @@ def test_what_was_computed_is_read_back_to_the_bit():
     assert more.calls == [3, 4]
     assert fewer.run(2) == clean(2)
     assert fewer.calls == []
-    assert first.epochs.summary() == "epochs 1-3 computed"
-    assert more.epochs.summary() == "epochs 1-3 read back (computed before, in models/.epochs), 4-5 computed"
-
-
-def flip(path: Path, position: int) -> None:
-    contents = bytearray(path.read_bytes())
-    contents[position] ^= 1
-    path.write_bytes(contents)
 
 
 DAMAGES = {
     "torn": lambda path: path.write_bytes(path.read_bytes()[:-1]),
     "empty": lambda path: path.write_bytes(b""),
-    "one bit of the checksum": lambda path: flip(path, 5),
-    "one bit of a weight": lambda path: flip(path, 250),
+    "one bit": lambda path: path.write_bytes(path.read_bytes()[:250] + b"?" + path.read_bytes()[251:]),
     "another epoch's": lambda path: shutil.copy(record(1), path),
-    "foreign": lambda path: path.write_bytes(b"not a record\n" * 9),
 }
 
 
@@ -110,11 +100,9 @@ def test_a_damaged_record_is_computed_again(damage: str):
     Training().run(4)
     DAMAGES[damage](record(3))
     again, repaired = Training(), Training()
-    assert again.run(4) == clean(4)
-    assert again.calls == [2]
-    assert again.epochs.summary() == "epochs 1-2, 4 read back (computed before, in models/.epochs), 3 computed"
-    assert repaired.run(4) == clean(4)
-    assert repaired.calls == []
+    assert again.run(4) == repaired.run(4) == clean(4)
+    assert (again.calls, repaired.calls) == ([2], [])
+    assert again.epochs.summary().startswith("epochs 1-2, 4 read back")
 
 
 def test_a_record_of_another_key_is_not_used():
@@ -145,39 +133,27 @@ def test_a_record_is_used_only_from_the_state_in_which_it_was_computed():
     assert len(records()) == 4 + 3 + 2
 
 
-@pytest.mark.parametrize("place", ["store", "store/key"])
-def test_a_store_that_cannot_be_written_is_one_line_and_training_goes_on(place: str, capsys):
-    Path(place).parent.mkdir(exist_ok=True)
-    Path(place).write_text("in the way")
-    training = Training()
-    assert training.run(2) == clean(2)
-    assert training.calls == [0, 1]
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "store cannot be written" in line
-    assert Path(place).read_text() == "in the way"
+def full(*arguments):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_deleting_the_store_in_the_middle_costs_time_only():
-    training = Training()
-    with training.epochs:
-        training.epochs(0)
-        shutil.rmtree("store")
-        training.epochs(1)
-    assert records() == [record(2)]
-    assert Training().run(2) == clean(2)
-
-
-@pytest.mark.parametrize("moment", ["write_bytes", "replace"])
-def test_a_full_disk_is_one_line_and_training_goes_on(moment: str, monkeypatch, capsys):
-    def full(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+@pytest.mark.parametrize(
+    ("damage", "keyword"),
+    [
+        (lambda patch: Path("store").write_text("in the way"), "exists"),
+        (lambda patch: patch.setattr(Path, "write_bytes", full), "No space left"),
+        (lambda patch: patch.setattr(Path, "replace", full), "No space left"),
+    ],
+)
+def test_a_store_that_cannot_be_written_is_one_line_and_training_goes_on(damage, keyword: str, monkeypatch, capsys):
     expected = clean(3)
-    monkeypatch.setattr(Path, moment, full)
-    assert Training().run(3) == expected
+    damage(monkeypatch)
+    training = Training()
+    assert training.run(3) == expected
+    assert training.calls == [0, 1, 2]
     (line,) = capsys.readouterr().err.splitlines()
-    assert "No space left on device" in line
-    assert list(Path("store/key").iterdir()) == []
+    assert keyword in line
+    assert list(Path("store").glob("key/*")) == []
 
 
 @pytest.mark.process
@@ -210,7 +186,7 @@ def test_a_second_process_reads_what_is_there_then_waits_and_reads_the_rest(caps
     thread.join(20)
     assert results == [clean(5)]
     assert waiting.calls == []
-    assert "another process computes the same epochs: waiting for it to end" in capsys.readouterr().err
+    assert "another process" in capsys.readouterr().err
 
 
 def share_is(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,19 +234,6 @@ def test_a_training_larger_than_the_cap_goes_on_without_the_store(monkeypatch, c
     again = Training()
     assert again.run(4) == clean(4)
     assert again.calls == [2, 3]
-
-
-def test_an_interruption_names_its_epoch_and_the_stored_epochs():
-    Training().run(2)
-    training = Training()
-
-    def interrupted(epoch: int) -> Logs:
-        raise KeyboardInterrupt
-
-    training.epochs.run_epoch = interrupted
-    with pytest.raises(KeyboardInterrupt) as stop:
-        training.run(4)
-    assert stop.value.__notes__ == ["in epoch 3", "(stored: 1-2)"]
 
 
 def test_lists_with_the_same_bytes_have_different_digests():
