@@ -40,6 +40,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def prepared(workspace: Path) -> Path:
+    """The same, with prepared images."""
+    prepare.main()
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def evaluated(tmp_path_factory) -> Path:
     """A folder with the outputs of every stage on the sample; tests must not change it."""

@@ -13,12 +13,11 @@ import pytest
 
 from seeds import engine
 from seeds.training import MEASURED, Training
-from stages import prepare
 from stages.base.errors import ProjectError
 from stages.base.params import TrainingParams
 from stages.training.store import STORE
 from tests.support.made import run_code
-from tests.support.workspace import ROOT, SMALL, history, params, read_json, run_stages, write_params
+from tests.support.workspace import ROOT, SMALL, history, params, read_json, write_params
 
 pytestmark = pytest.mark.process
 
@@ -30,12 +29,6 @@ def training(images: int | None = None, **changes: object) -> Training:
         include=set(TrainingParams.model_fields)
     )
     return Training(TrainingParams(**values), images)
-
-
-@pytest.fixture
-def prepared(workspace: Path) -> Path:
-    run_stages(workspace, prepare, limit=600)
-    return workspace
 
 
 def pipeline(folder: Path, **changes: object) -> tuple[dict, dict, dict]:
@@ -123,7 +116,4 @@ def test_nothing_runs_on_when_the_parent_ends(prepared: Path, number: int, code:
     assert process.wait(10) == code
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-    if number == signal.SIGINT:
-        said = process.stderr.read().decode()
-        assert "Traceback" not in said
-        assert len(said.splitlines()) == 1
+    assert number == signal.SIGKILL or len(process.stderr.read().splitlines()) == 1

@@ -3,7 +3,6 @@
 import gc
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
@@ -33,12 +32,6 @@ def test_the_interval_is_that_of_students_t_test():
     assert (found.count, found.mean, found.sd) == pytest.approx((10, 0.75, np.std(SLEEP, ddof=1)))
 
 
-def test_one_value_has_no_interval():
-    count, mean, *unknown = spread([0.5])
-    assert (count, mean) == (1, 0.5)
-    assert all(map(math.isnan, unknown))
-
-
 def test_the_interval_covers_the_true_mean_in_95_of_100_cases():
     samples = np.random.default_rng(1).normal(3, 2, size=(4000, 10))
     covered = np.mean([low <= 3 <= high for _, _, _, low, high in map(spread, samples)])
@@ -52,29 +45,20 @@ def test_p_is_the_share_of_all_signs_that_give_a_mean_as_far_from_zero(sample: l
     assert sign_flip_p(sample) == pytest.approx(expected)
 
 
-def test_p_of_ranks_is_wilcoxons():
-    ranks = [1, -2, 3, 4, 5, -6, 7, 8]
-    assert sign_flip_p(ranks) == pytest.approx(stats.wilcoxon(ranks, method="exact").pvalue)
-
-
 def test_beyond_sixteen_pairs_signs_are_drawn_and_p_is_the_same_each_time():
     sample = np.random.default_rng(2).normal(0.5, 1, 30)
     assert sign_flip_p(sample) == sign_flip_p(sample)
     assert sign_flip_p(sample) == pytest.approx(stats.ttest_1samp(sample, 0).pvalue, rel=0.2)
 
 
-@pytest.mark.parametrize("count", [2, 5, 8, 16])
-def test_the_smallest_p_is_reached_where_all_differences_have_one_sign(count: int):
-    assert sign_flip_p(range(1, count + 1)) == smallest_p(range(1, count + 1)) == 2.0 ** (1 - count)
-
-
-def test_a_difference_of_zero_counts_for_nothing():
-    assert sign_flip_p([1, 2, 3, 0, 0]) == smallest_p([1, 2, 3, 0, 0]) == 0.25
-    assert sign_flip_p([0.0, 0.0]) == smallest_p([0.0, 0.0]) == 1
+@pytest.mark.parametrize(
+    ("sample", "p"), [(range(1, 3), 1 / 2), (range(1, 17), 2**-15), ([1, 2, 3, 0, 0], 1 / 4), ([0.0, 0.0], 1)]
+)
+def test_the_smallest_p_is_reached_where_all_differences_that_are_not_0_have_one_sign(sample, p: float):
+    assert sign_flip_p(sample) == smallest_p(sample) == p
 
 
 def test_eight_seeds_cannot_show_one_of_eight_differences_whatever_its_size():
-    """2 ** -7 is 0.0078, times 8 is 0.0625."""
     samples = {name: np.random.default_rng(name).normal(100, 1, 8) for name in range(8)}
     for found in compare(samples).values():
         assert found.p == 2**-7
@@ -82,7 +66,6 @@ def test_eight_seeds_cannot_show_one_of_eight_differences_whatever_its_size():
         assert verdict(found, "less", "more").startswith("too few seeds (about 9 ")
     assert seeds_for(8) == 9
     assert seeds_needed(Spread(8, 100, 1, 99, 101), 8) == 9  # however large
-    assert [seeds_for(count) for count in (1, 6, 7, 12, 13)] == [6, 8, 9, 9, 10]
 
 
 def test_holms_correction_is_holms():
@@ -95,14 +78,10 @@ def test_holms_correction_is_holms():
 
 def test_without_any_difference_at_most_5_of_100_families_report_one():
     generator = np.random.default_rng(3)
-    families = 200
     gc.freeze()  # statsmodels collects garbage at every call, and would look through all that pytest has loaded
-    wrong = sum(
-        any(found.adjusted_p <= ALPHA for found in compare(dict(enumerate(generator.normal(size=(3, 8))))).values())
-        for _ in range(families)
-    )
-    assert wrong / families <= ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / families)
-    assert wrong  # a test that can fail, in both ways
+    families = (compare(dict(enumerate(generator.normal(size=(3, 8))))).values() for _ in range(200))
+    wrong = [any(found.is_significant for found in family) for family in families]
+    assert 0 < np.mean(wrong) <= ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / 200)
 
 
 def test_a_planted_effect_is_significant_and_called_by_its_name():
@@ -112,10 +91,7 @@ def test_a_planted_effect_is_significant_and_called_by_its_name():
     assert found["lower"] == "better"
     assert found["higher"] == "worse"
     assert found["none"].startswith("not significant (more than 1,000 seeds")
-
-
-def test_values_identical_for_every_seed_are_reported_as_such():
-    assert verdict(compare({"a": [0.0] * 10})["a"], "better", "worse") == "identical for every seed"
+    assert verdict(compare({"a": [0.0] * 10})["a"], "better", "worse").startswith("identical")
 
 
 def test_the_order_of_seeds_and_of_settings_and_the_sign_do_not_matter():
@@ -148,16 +124,3 @@ def test_the_more_comparisons_the_more_seeds_it_takes(mean, sd, comparisons, see
     expected = TTestPower().solve_power(mean / sd, alpha=ALPHA / comparisons, power=POWER)
     assert seeds_needed(difference, comparisons) == math.ceil(expected) == seeds
     assert seeds_needed(difference, 1) < seeds
-
-
-def test_more_seeds_are_asked_for_than_there_were():
-    """Two of ten differences are 0, which leaves eight signs."""
-    (found,) = compare({"a": [0, 0, 1, -1.1, 1, 1, 1, 1, 1, 1]}).values()
-    for least in (0.06, 0.01):
-        said = verdict(found._replace(adjusted_p=0.06, smallest_p=least), "less", "more")
-        (seeds,) = re.findall(r"about (\d+) ", said)
-        assert int(seeds) > 10
-
-
-def test_a_family_of_none_is_empty():
-    assert compare({}) == {}
