@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from stages import evaluate, plot, prepare, train
+from stages.base import process
 from stages.base.errors import DataUnreachable
 from stages.data.datasets import fashion_mnist, sample
 from stages.data.images import Dataset
@@ -30,6 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("dvc")
         if "evaluated" in getattr(item, "fixturenames", ()):
             item.add_marker("trains")
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Restore the handlers of signals that `process.run` sets, and forget the signals."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+    process._signals.clear()  # or the next stage in this process would end
 
 
 @pytest.fixture

@@ -27,9 +27,3 @@ def test_a_file_imports_only_from_its_own_package_and_those_before_it():
 
 def test_no_module_imports_itself_through_others():
     TopologicalSorter({file: imports(file).keys() for file in FILES}).prepare()
-
-
-def test_tests_have_the_folders_of_the_packages():
-    packages = {package(file) for file in FILES} - {"stage"}
-    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders - {"docs", "pipeline", "support"} == packages

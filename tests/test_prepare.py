@@ -1,7 +1,6 @@
 """prepare, in one process, without DVC."""
 
 import re
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +38,6 @@ def test_the_same_image_in_train_and_test_is_counted_and_named(workspace, sample
     assert f"mine/test/Bag/copy.bmp = {twin.relative_to(workspace)}\n" in capsys.readouterr().out
 
 
-@pytest.mark.trains
-def test_a_batch_larger_than_the_training_images_is_one_of_all_of_them(workspace):
-    run_stages(workspace, prepare, train, limit=80, batch_size=64, epochs=2)
-    of_all = Path("models/model.weights.h5").read_bytes()
-    run_stages(workspace, train, limit=80, batch_size=1_000, epochs=2)
-    assert Path("models/model.weights.h5").read_bytes() == of_all
-
-
 def write_lopsided(folder: Path, data: Images, **counts: int) -> None:
     """Write this many pictures of each class."""
     rows = [np.flatnonzero(data.classes[data.labels] == name)[:count] for name, count in counts.items()]
@@ -65,14 +56,6 @@ def test_a_class_without_training_images_is_refused_but_not_in_a_smoke_run(works
     run_stages(workspace, prepare, **parameters | {"split_seed": 0})  # the advice helps
 
 
-def test_a_korean_class_has_its_composed_name_on_every_system(workspace, sample_data: Dataset):
-    write_lopsided(workspace / "mine", sample_data.train, Bag=10, Coat=10)
-    composed, decomposed = (unicodedata.normalize(form, "가방") for form in ("NFC", "NFD"))
-    (workspace / "mine/Bag").rename(workspace / "mine" / decomposed)
-    run_stages(workspace, prepare, **OF_PICTURES)
-    assert load_images(PREPARED, "test").classes.tolist() == ["Coat", composed]
-
-
 @pytest.mark.trains
 def test_a_class_without_test_images_is_in_no_mean_and_is_named(workspace, sample_data: Dataset):
     write_lopsided(workspace / "mine", sample_data.train, Bag=60, Coat=60, Dress=2)
@@ -88,26 +71,3 @@ def test_a_class_without_test_images_is_in_no_mean_and_is_named(workspace, sampl
         text = Path(path).read_text(encoding="utf-8")
         assert "Dress" in text
         assert not re.search(r"(?m)^\| Dress \||>Dress</th>", text)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("image_dir", "others"), ("image_size", 7), ("color_mode", "rgb"), ("test_size", 0.3), ("split_seed", 1),
-        ("val_size", 0.3), ("limit", 50), ("skip_unreadable", True),
-    ],
-)  # fmt: skip
-def test_each_parameter_of_a_folder_of_images_makes_a_difference(workspace, sample_data: Dataset, name, value):
-    write_pictures(workspace / "mine", head(sample_data.train, 100))
-    write_pictures(workspace / "others", head(sample_data.test, 100))
-
-    def prepared(**params) -> list[bytes]:
-        run_stages(workspace, prepare, **OF_PICTURES | params)
-        return [path.read_bytes() for path in (*workspace.glob("data/prepared/*"), *workspace.glob("metrics/*.json"))]
-
-    before = prepared()
-    if name == "skip_unreadable":
-        (workspace / "mine/Bag/broken.png").touch()
-        with pytest.raises(UserError, match="skip_unreadable"):
-            prepared()
-    assert prepared(**{name: value}) != before

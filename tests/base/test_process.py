@@ -2,25 +2,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from stages.base import process
 from stages.base.errors import DataUnreachable, ProjectError, UserError, one_line
 from stages.base.process import outputs, run
 
-
-@pytest.fixture(autouse=True)
-def handlers(tmp_path, monkeypatch) -> Iterator[None]:
-    """Restore what `run` sets."""
-    monkeypatch.chdir(tmp_path)
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in previous.items():
-        signal.signal(number, handler)
-    process._signals.clear()  # or the next stage in this process would end
+pytestmark = pytest.mark.usefixtures("handlers")
 
 
 def fails(error: BaseException) -> None:

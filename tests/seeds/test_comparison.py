@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from seeds.comparison import compare_settings, conclusion, method, printed, sentence
+from seeds.comparison import compare_settings, conclusion, printed, sentence
 
 SEEDS = range(1, 11)
 
@@ -54,11 +54,6 @@ def test_the_best_setting_is_chosen_by_validation_images_over_common_seeds():
     )
     assert "No setting is chosen" in conclusion(trainings(EFFECTS), "dropout 0.3", "test_loss")
     assert "No setting is chosen" in conclusion(trainings(EFFECTS, range(1, 2)), "dropout 0.3", "val_loss")
-
-
-def test_the_method_says_how_many_seeds_significance_takes():
-    assert "takes 7 seeds" in method(compare_settings(trainings(EFFECTS, range(1, 4)), "dropout 0.3", "val_loss"))
-    assert "Nothing to compare" in method(compare_settings(trainings({"dropout 0.3": 0}), "dropout 0.3", "val_loss"))
 
 
 def test_the_answer_is_one_sentence_with_the_digits_that_the_interval_allows():

@@ -32,12 +32,6 @@ def test_the_interval_is_that_of_students_t_test():
     assert (found.count, found.mean, found.sd) == pytest.approx((10, 0.75, np.std(SLEEP, ddof=1)))
 
 
-def test_the_interval_covers_the_true_mean_in_95_of_100_cases():
-    samples = np.random.default_rng(1).normal(3, 2, size=(4000, 10))
-    covered = np.mean([low <= 3 <= high for _, _, _, low, high in map(spread, samples)])
-    assert covered == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 4000))
-
-
 @pytest.mark.parametrize("sample", [SLEEP[:6], [1, 2, 3, 4], [0, 0, 1, -2, 5], [0.1, 0.1, 0.1, -0.1]])
 def test_p_is_the_share_of_all_signs_that_give_a_mean_as_far_from_zero(sample: list[float]):
     means = [np.dot(signs, sample) for signs in itertools.product((-1, 1), repeat=len(sample))]
@@ -92,19 +86,6 @@ def test_a_planted_effect_is_significant_and_called_by_its_name():
     assert found["higher"] == "worse"
     assert found["none"].startswith("not significant (more than 1,000 seeds")
     assert verdict(compare({"a": [0.0] * 10})["a"], "better", "worse").startswith("identical")
-
-
-def test_the_order_of_seeds_and_of_settings_and_the_sign_do_not_matter():
-    generator = np.random.default_rng(5)
-    samples = {name: generator.normal(0.3, 1, 8) for name in "abc"}
-    found = compare(samples)
-    shuffled = {name: generator.permutation(samples[name]) for name in "cab"}
-    turned = compare({name: -sample for name, sample in samples.items()})
-    for name, each in compare(shuffled).items():
-        assert each.difference == pytest.approx(found[name].difference)
-        assert each[1:] == pytest.approx(found[name][1:])
-        assert turned[name][1:] == pytest.approx(each[1:])
-        assert turned[name].difference.low == pytest.approx(-each.difference.high)
 
 
 def test_the_reported_number_of_seeds_has_the_reported_power():

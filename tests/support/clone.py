@@ -1,11 +1,9 @@
 """The real dvc, in a clone of the working tree."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Self
 
@@ -84,15 +82,3 @@ class Clone:
 def moment(at: str, do: str) -> dict[str, str]:
     """Return the environment in which a stage runs a shell command at an audit event, see hook/sitecustomize.py."""
     return {"PYTHONPATH": str(HOOK), "MOMENT": at, "DO": do}
-
-
-def wait_for_queue(clone: Clone, seconds: float) -> list[str]:
-    """Wait until no queued experiment is waiting or running, and return how each one ended."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        rows = [line.split() for line in clone.dvc("queue", "status").stdout.splitlines()]
-        status = [row[-1] for row in rows if row and re.fullmatch(r"[0-9a-f]{7}", row[0])]
-        if status and not {"Queued", "Running"} & set(status):
-            return sorted(status)
-        time.sleep(1)
-    raise AssertionError(clone.dvc("queue", "status").stdout)

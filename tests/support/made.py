@@ -1,7 +1,6 @@
 """Every stage in a process of its own."""
 
 import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -29,7 +28,7 @@ def on_processor(cpu: str) -> list[str]:
     return [EMULATOR, "-cpu", cpu]
 
 
-def run_code(folder: Path, code: str, *, terminal: bool = False, cpu: str | None = None, **environment: str) -> None:
+def run_code(folder: Path, code: str, *, cpu: str | None = None, **environment: str) -> None:
     """Run code in a folder as a program of the project."""
     command = [sys.executable, "-c", code]
     if cpu:  # and not on this machine's, as a process would that starts Python anew
@@ -38,25 +37,8 @@ def run_code(folder: Path, code: str, *, terminal: bool = False, cpu: str | None
         )
         command = [*on_processor(cpu), *command[:-1], f"{command[-1]}\n{is_it}"]
     surroundings = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    if terminal:
-        assert b"2/2" in _run_in_a_terminal(command, folder, surroundings)
-    else:
-        done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-
-def _run_in_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> bytes:
-    ours, theirs = pty.openpty()
-    shown = b""
-    with subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as run:
-        os.close(theirs)
-        try:
-            while block := os.read(ours, 10_000):
-                shown += block
-        except OSError:  # how Linux reports that the other side is closed
-            pass
-    assert run.returncode == 0, shown.decode()
-    return shown
+    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def outputs_in(folder: Path, patterns: tuple[str, ...] = OUTPUTS) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """A workspace to run stages in, and its files."""
 
-import csv
 import importlib.util
 import json
 import os
@@ -10,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -57,9 +57,7 @@ def read_json(path: str | Path) -> dict:
 
 
 def history() -> dict[str, list[float]]:
-    with Path("plots/history.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    return pd.read_csv("plots/history.csv", float_precision="round_trip").to_dict("list")
 
 
 def run_stages(folder: Path, *stages, **params) -> None:

@@ -1,96 +1,46 @@
 """No epoch is computed twice, whatever is killed or changed, and the bytes are those of one run from nothing."""
 
-import itertools
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stages import prepare, train
+from stages import train
 from stages.data.images import Dataset, Images
-from stages.training import epochs, store
+from stages.training import store
 from stages.training.model import compiled_model
+from tests.support.made import outputs_in
 from tests.support.sources import imports
-from tests.support.workspace import ROOT, head, params, write_params
+from tests.support.workspace import ROOT, SMALL, head, params, write_params
 
 pytestmark = pytest.mark.trains
 
 
-def written() -> dict[str, bytes]:
-    """The outputs of train in the current folder."""
-    folders = ("models", "plots", "metrics")
-    return {
-        path.as_posix(): path.read_bytes()
-        for folder in folders
-        for path in sorted(Path(folder).iterdir())
-        if path.is_file() and path.name != "data.json"
-    }
-
-
-@pytest.fixture
-def calls(monkeypatch) -> list[int]:
-    """Every call of the function that computes an epoch."""
-    counted: list[int] = []
-    original = epochs.epoch_runner
-
-    def counting(*arguments) -> Callable:
-        run_epoch = original(*arguments)
-
-        def counted_run(epoch: int) -> dict[str, float]:
-            counted.append(epoch)
-            return run_epoch(epoch)
-
-        return counted_run
-
-    monkeypatch.setattr("stages.training.epochs.epoch_runner", counting)
-    return counted
-
-
-SHORT = {"dataset": "sample", "limit": 200, "hidden_units": 8, "epochs": 8, "learning_rate": 0.05, "patience": 2}
-numbers = itertools.count()
-
-
 def run(**changes: object) -> dict[str, bytes]:
-    """Train with the store of the current folder."""
-    write_params(Path(), **(SHORT | changes))
+    """Train with the store of the current folder; return the outputs."""
+    write_params(Path(), **SMALL | {"hidden_units": 8, "epochs": 8, "learning_rate": 0.05} | changes)
     train.main()
-    return written()
+    return outputs_in(Path())
 
 
-def from_nothing(**changes: object) -> dict[str, bytes]:
-    """The same with a store of its own, empty."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_ROOT", str(Path(f"elsewhere-{next(numbers)}").resolve()))
-        return run(**changes)
-
-
-@pytest.fixture
-def prepared(workspace: Path) -> Path:
-    write_params(workspace, **SHORT)
-    prepare.main()
-    return workspace
-
-
-CHANGES = [  # before, after, how many epochs are new (None: all that `before` did not run)
-    ({"epochs": 3, "patience": None}, {"epochs": 5, "patience": None}, 2),
-    ({"patience": 1}, {"patience": None}, None),
-    ({"patience": None}, {"patience": 1}, 0),
-    ({"patience": None}, {"patience": 2, "min_delta": 0.05}, 0),
-    ({"patience": None}, {"patience": None, "save_best_only": False}, 0),
-    ({"patience": None}, {"patience": 3, "restore_best_weights": False}, 0),
-    ({"patience": None}, {"patience": 3, "monitor": "val_accuracy"}, 0),
-]
-
-
-@pytest.mark.parametrize(("before", "after", "new"), CHANGES, ids=[str(after) for _, after, _ in CHANGES])
-def test_a_change_computes_only_the_epochs_that_are_new(prepared, calls, *, before, after, new):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"epochs": 3}, {"epochs": 5, "patience": None}),
+        ({"patience": 1}, {"patience": None}),
+        ({"patience": None}, {"patience": 1}),
+        ({"patience": None}, {"patience": 2, "min_delta": 0.05}),
+        ({"patience": None}, {"patience": None, "save_best_only": False}),
+        ({"patience": None}, {"patience": 3, "restore_best_weights": False}),
+        ({"patience": None}, {"patience": 3, "monitor": "val_accuracy"}),
+    ],
+)
+def test_a_change_computes_only_the_epochs_that_are_new(prepared: Path, monkeypatch, before: dict, after: dict):
     run(**before)
-    done = len(calls)
     changed = run(**after)
-    computed = calls[done:]
-    assert computed == list(range(done, 8)) if new is None else len(computed) == new
-    assert changed == from_nothing(**after)
+    assert len(list(Path("models/.epochs").glob("*/0*"))) == after.get("epochs", 8)
+    monkeypatch.setenv("DVC_ROOT", str(prepared / "elsewhere"))  # where the store is empty
+    assert run(**after) == changed
 
 
 def key(data: Images, **changes: object) -> str:
