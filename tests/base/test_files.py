@@ -22,8 +22,8 @@ def make(*names: str) -> None:
 
 
 def test_files_are_listed_at_any_depth_in_order_without_hidden_names():
-    make("mine/b/2", "mine/b/deep/er/1", "mine/a/3", "mine/a/.hidden", "mine/.git/a/1")
-    assert [path.as_posix() for path in files_below(Path("mine"))] == ["mine/a/3", "mine/b/2", "mine/b/deep/er/1"]
+    make("b/deep/er/1", *(f"b/{name}" for name in "52413"), "a/3", "a/.hidden", ".git/a/1")
+    assert [path.as_posix() for path in files_below(Path())] == ["a/3", *(f"b/{n}" for n in range(1, 6)), "b/deep/er/1"]
 
 
 @pytest.mark.parametrize("link", ["mine/c", "mine/a/deep/er"])

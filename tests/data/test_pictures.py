@@ -60,7 +60,7 @@ def test_transparent_pixels_are_white(tmp_path: Path, mode: str):
 
 
 def test_sixteen_bits_per_pixel_become_eight(tmp_path: Path):
-    np.testing.assert_array_equal(read(tmp_path, encoded(PIXELS.astype(np.uint16) * 257, "PNG")), PIXELS)
+    np.testing.assert_array_equal(read(tmp_path, encoded(PIXELS.astype(np.uint16) * 256, "PNG")), PIXELS)
 
 
 @pytest.mark.parametrize("form", FORMATS)

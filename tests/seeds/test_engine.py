@@ -64,6 +64,7 @@ def test_trainings_that_only_stop_differently_share_their_epochs(prepared: Path)
     short, long = results[1], results[2]
     assert short.history["val_loss"] == long.history["val_loss"][:3]
     assert [result.row["epochs"] for result in results[1:3]] == [3, 6]
+    assert engine.run(asked, jobs=2) == results  # each is remembered by itself
 
 
 def test_a_finished_training_is_read_back_even_without_its_epochs(prepared: Path, monkeypatch):

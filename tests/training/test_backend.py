@@ -13,7 +13,8 @@ from tests.support.workspace import ROOT, python
 
 @pytest.mark.process
 def test_the_import_is_quiet_ignores_keras_json_and_leaves_out_what_no_stage_needs(tmp_path: Path):
-    (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float64", "backend": "jax"}))
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras/keras.json").write_text(json.dumps({"floatx": "float64", "backend": "jax"}))
     done = python(
         "-c",
         "import gc, sys; from stages.training.backend import keras, tf; keras.layers.Dense(1)(tf.ones((1, 1)))\n"
@@ -21,14 +22,14 @@ def test_the_import_is_quiet_ignores_keras_json_and_leaves_out_what_no_stage_nee
         "print({'matplotlib', 'pandas', 'scipy', 'sklearn'} & set(sys.modules))\n"
         "import matplotlib.pyplot, pandas, scipy.stats, sklearn.metrics",
         folder=ROOT,
-        KERAS_HOME=str(tmp_path),
+        HOME=str(tmp_path),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "tensorflow float32 True\nset()\n", "")
 
 
 @pytest.mark.process
 def test_the_output_of_a_failing_import_is_printed(tmp_path: Path):
-    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'the reason'); raise ImportError('broken')")
+    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'the ' + b'reason'); raise ImportError('broken')")
     path = os.pathsep.join(map(str, (tmp_path, ROOT)))
     done = python("-c", "from stages.training.backend import tf", folder=tmp_path, PYTHONPATH=path)
     assert done.returncode == 1

@@ -41,6 +41,7 @@ def test_a_change_computes_only_the_epochs_that_are_new(prepared: Path, monkeypa
     assert len(list(Path("models/.epochs").glob("*/0*"))) == after.get("epochs", 8)
     monkeypatch.setenv("DVC_ROOT", str(prepared / "elsewhere"))  # where the store is empty
     assert run(**after) == changed
+    assert list(Path("elsewhere/models/.epochs").glob("*/0*"))
 
 
 def key(data: Images, **changes: object) -> str:
