@@ -5,7 +5,7 @@ import pytest
 
 from stages.training.backend import keras
 from stages.training.model import compile_model
-from stages.training.networks import dense, dropout_layer
+from stages.training.networks import dense
 from tests.support.workspace import params
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 28, 28)).astype(np.uint8)  # [n, height, width]
