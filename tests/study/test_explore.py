@@ -13,6 +13,8 @@ from study.stopping import with_patience
 from tests.support.browser import chromium, faults
 from tests.support.workspace import ROOT
 
+pytestmark = pytest.mark.trains  # seconds: Altair, and the results of 570 trainings that were stopped
+
 HISTORY = pd.read_csv(ROOT / "study/notes/history.csv", index_col=["training", "seed", "epoch"])
 HISTORY = HISTORY.rename(index=NAMES, level="training").sort_index()
 
