@@ -1,4 +1,4 @@
-"""Run `python -m seeds`. What it needs is imported late: each process of the pool imports this module again."""
+"""Run `python -m seeds`. It imports late, because each process of the pool imports this module again."""
 
 if __name__ == "__main__":
     from seeds.commands import main

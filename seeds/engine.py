@@ -6,15 +6,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from joblib import cpu_count
 from tqdm import tqdm
 
-from seeds.training import Result, Training, environment_here, key_of, results_from, to_json, train_group
+from seeds.cluster import workers
+from seeds.training import Result, Training, environment_here, key_of, train_group
 from stages.base.errors import ProjectError, one_line
 from stages.base.files import save_json
 from stages.base.process import main_checkout
@@ -23,13 +24,11 @@ MEMORY = Path("models/.trainings")  # a file of a few kB per finished training; 
 JOBS = min(cpu_count(), 4)  # a process takes less than a gigabyte
 BAR = "{n_fmt} of {total_fmt} trainings |{bar}| {elapsed} elapsed, about {remaining} left"
 
-Submit = Callable[[list[Training]], Future[str]]  # a group -> its results, as `to_json` writes them
-
 
 def run(
     trainings: Sequence[Training], *, jobs: int = JOBS, scheduler: str | None = None, store: bool = True
 ) -> list[Result]:
-    """Return the results of trainings, in their order; those that are remembered take no time.
+    """Return the results of trainings, in their order; stored results are read back.
 
     Args:
         trainings: settings with their seeds.
@@ -38,37 +37,40 @@ def run(
         store: whether to keep the epochs, so that a longer training continues a shorter one.
 
     Raises:
-        ProjectError: a training failed; all others are finished and remembered.
+        ProjectError: a training failed; the results of all others are stored.
     """
     results: dict[Training, Result] = {}
-    failed: list[str] = []
+    failures: list[str] = []
     with tqdm(total=len(trainings), disable=None, leave=False, smoothing=0, bar_format=BAR) as bar:
         # One network after the other: a process cannot change its number of threads, and networks differ in it.
         for network in dict.fromkeys(training.params.network for training in trainings):
             of_network = [training for training in trainings if training.params.network == network]
-            with _processes(1 if scheduler else jobs) as pool:
-                chunk = -(-len(of_network) // jobs)
-                keys = dict(zip(of_network, pool.map(key_of, of_network, chunksize=chunk), strict=True))
+            processes = _processes(1 if scheduler else min(jobs, len(of_network)))
+            with processes as pool, _submitter(pool, scheduler) as submit:
+                keys = dict(zip(of_network, pool.map(key_of, of_network), strict=True))
                 results |= {training: result for training, key in keys.items() if (result := _recall(key))}
-                bar.update(sum(training in results for training in of_network))
                 missing = [training for training in of_network if training not in results]
-                with _on(scheduler, pool, store) as submit:
-                    for group, outcome in _outcomes(_groups(missing), submit, bar.refresh):
-                        if isinstance(outcome, BaseException):
-                            failed.append(one_line(outcome))
-                            continue
-                        for training, result in zip(group, outcome, strict=True):
+                bar.update(len(of_network) - len(missing))
+                groups = {submit(group, store): group for group in _groups(missing)}
+                for future in as_completed(groups):
+                    try:
+                        outcomes = [Result(*values) for values in future.result()]
+                    except CancelledError:
+                        failures.append("the connection to the scheduler was lost")
+                    except Exception as error:
+                        failures.append(one_line(error))
+                    else:
+                        for training, result in zip(groups[future], outcomes, strict=True):
                             _remember(keys[training], result)
                             results[training] = result
-                        bar.update(len(group))
-    if failed:
-        more = f" (and {len(failed) - 1} more failures)" if failed[1:] else ""
-        raise ProjectError(f"{failed[0]}{more}; all other trainings are finished, and the same command reads them back")
+                        bar.update(len(outcomes))
+    if failures:
+        raise ProjectError(f"{failures[0]}; all other trainings are finished, and the same command reads them back")
     return [results[training] for training in trainings]
 
 
 def _groups(trainings: Sequence[Training]) -> list[list[Training]]:
-    """Group trainings that share their epochs, the longest first: the others read its epochs back."""
+    """Group trainings that share their epochs. The longest comes first, and the others read its epochs back."""
 
     def longest_first(training: Training) -> tuple[bool, int, int]:
         params = training.params
@@ -77,27 +79,20 @@ def _groups(trainings: Sequence[Training]) -> list[list[Training]]:
     groups: dict[Training, list[Training]] = {}
     for training in sorted(trainings, key=longest_first):
         groups.setdefault(training.epochs_of(), []).append(training)
-    order = {training: number for number, training in enumerate(trainings)}
-    return sorted(groups.values(), key=lambda group: min(map(order.__getitem__, group)))
+    return list(groups.values())
 
 
-def _outcomes(
-    groups: list[list[Training]], submit: Submit, every_second: Callable[[], object]
-) -> Iterator[tuple[list[Training], list[Result] | BaseException]]:
-    """Train groups; yield each with its results or the error that ended it, as they end."""
-    waiting = {submit(group): group for group in groups}
-    while waiting:
-        done, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-        every_second()
-        for future in done:
-            error = (
-                ProjectError("the connection to the scheduler was lost") if future.cancelled() else future.exception()
-            )
-            yield waiting.pop(future), error or results_from(future.result())
+def _submitter(
+    pool: ProcessPoolExecutor, scheduler: str | None
+) -> AbstractContextManager[Callable[[list[Training], bool], Future[list]]]:
+    """Return a function that submits a group to the pool, or to the workers of a scheduler."""
+    if scheduler:
+        return workers(scheduler, pool.submit(environment_here).result())
+    return nullcontext(partial(pool.submit, train_group))
 
 
 def _recall(key: str) -> Result | None:
-    """Return a remembered result; a damaged file counts as absent."""
+    """Return a stored result; a damaged file counts as absent."""
     try:
         return Result(**json.loads((main_checkout() / MEMORY / f"{key}.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -113,39 +108,26 @@ def _remember(key: str, result: Result) -> None:
 
 
 @contextmanager
-def _on(scheduler: str | None, pool: ProcessPoolExecutor, store: bool) -> Iterator[Submit]:
-    """Yield a function that submits a group to the processes here or to the workers of a scheduler."""
-    if not scheduler:
-        yield lambda group: pool.submit(train_group, group, store)
-        return
-    from seeds.cluster import workers
-
-    environment = pool.submit(environment_here).result()
-    with workers(scheduler) as submit:
-        yield lambda group: submit(to_json({"group": group, "store": store, "environment": environment}))
-
-
-@contextmanager
 def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes that end with this block, and with this process, however it ends."""
-    context = multiprocessing.get_context("spawn")
-    ending, alive = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(ending,))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C is for this process alone
-    pool.submit(os.getpid)  # starts the processes
+    """Start processes that end with this block, and with this process even if it is killed."""
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, so Ctrl-C stops this process alone
+    for _ in range(count):
+        pool.submit(os.getpid)  # starts a process
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         yield pool
     finally:
-        alive.close()
+        for process in multiprocessing.active_children():
+            process.terminate()
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(ending: Connection) -> None:
-    """Prepare a process of the pool: import TensorFlow, and exit as soon as the other end of the pipe closes."""
+def _begin() -> None:
+    """Prepare a process of the pool: import TensorFlow, and exit as soon as the parent has ended."""
 
     def watch() -> None:
-        ending.poll(None)
+        multiprocessing.parent_process().join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

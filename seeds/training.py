@@ -1,20 +1,20 @@
 """Train a group of trainings that share their epochs, one after the other, in this process.
 
-TensorFlow is imported inside the functions: the process that asks needs none.
+TensorFlow is imported inside functions, because the parent process does not need it.
 """
 
 import inspect
 import json
-from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from stages.base.environment import environment
 from stages.base.errors import UserError
 from stages.base.params import TrainingParams, in_words
 from stages.data.images import PREPARED, Images, load_images
 
-# What stops a training or decides which epoch it keeps, and computes no epoch.
+# They decide when a training stops and which epoch it keeps, but not what an epoch computes.
 STOPPING = ("patience", "epochs", "min_delta", "monitor", "restore_best_weights", "save_best_only")
 MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
 
@@ -28,38 +28,23 @@ class Training(NamedTuple):
     images: int | None = None
 
     def epochs_of(self) -> Self:
-        """Return what decides the epochs: the same value for all trainings of a group."""
+        """Return this training without `STOPPING`: equal for all trainings that share their epochs."""
         return self._replace(params=self.params.model_copy(update=dict.fromkeys(STOPPING)))
 
 
 class Result(NamedTuple):
-    """What a training gave.
+    """The result of a training.
 
-    The row has the epochs run, the kept epoch (from 1), and loss and accuracy of the kept epoch's model on training,
-    validation and test images, all with dropout off.
+    The row has the number of epochs, the kept epoch (from 1), and loss and accuracy of the kept epoch's model on
+    training, validation and test images, with dropout off.
     """
 
     row: dict[str, float]
     history: History
 
 
-def to_json(values: Any) -> str:  # noqa: ANN401
-    """Write trainings or results in one line for another process; floats keep every bit."""
-    return json.dumps(values, default=TrainingParams.model_dump)
-
-
-def trainings_from(values: Iterable[Any]) -> list[Training]:
-    """Read trainings of `to_json`."""
-    return [Training(TrainingParams(**params), images) for params, images in values]
-
-
-def results_from(text: str) -> list[Result]:
-    """Read results of `to_json`."""
-    return [Result(*values) for values in json.loads(text)]
-
-
 def environment_here() -> dict[str, str]:
-    """Return what decides bits besides the inputs, as metrics/environment.json has it."""
+    """Return everything but the inputs that decides bits, as in metrics/environment.json."""
     from stages.training.backend import gpus
 
     return environment(gpus())
@@ -67,10 +52,10 @@ def environment_here() -> dict[str, str]:
 
 @lru_cache(maxsize=4)
 def _data(images: int | None) -> tuple[Images, Images, Images, str]:
-    """Return training (the first `images`), validation and test images, and a digest of all of them.
+    """Return the first `images` training images, the validation and test images, and a digest of all.
 
     Raises:
-        UserError: there are fewer training images.
+        UserError: there are not as many training images.
     """
     from stages.training.store import data_digest, digest
 
@@ -83,7 +68,7 @@ def _data(images: int | None) -> tuple[Images, Images, Images, str]:
 
 
 def key_of(training: Training) -> str:
-    """Return the name under which a training is remembered: a digest of all that decides its result."""
+    """Return a digest of everything that decides a training's result: the name of its file."""
     from stages.training import callbacks
     from stages.training.model import compiled_model
     from stages.training.store import digest, epoch_key, syntax
@@ -96,25 +81,22 @@ def key_of(training: Training) -> str:
     return digest(epochs, json.dumps(stopping), syntax(inspect.getsource(callbacks)))
 
 
-def train_group(group: list[Training], store: bool = True) -> str:
+def train_group(group: list[Training], store: bool = True) -> list[Result]:
     """Train a group: the first training computes the epochs, the others read them back from the store.
 
     Args:
         group: trainings that differ in `STOPPING` alone, the longest first.
         store: whether to keep the epochs; hundreds of trainings would fill the disk.
 
-    Returns:
-        A `Result` per training, as `to_json` writes them.
-
     Raises:
         UserError: a loss is not finite, or the network does not fit the images.
     """
-    return to_json([_train(training, store) for training in group])
+    return [_train(training, store) for training in group]
 
 
 def _train(training: Training, store: bool) -> Result:
     from stages.evaluation.saved_models import measure
-    from stages.training.callbacks import StopIfSignalled, early_stopping, lower_learning_rate, own_callbacks
+    from stages.training.callbacks import early_stopping, lower_learning_rate, own_callbacks
     from stages.training.epochs import epoch_runner, run_epochs
     from stages.training.model import compiled_model
     from stages.training.result import best_epoch
@@ -124,22 +106,21 @@ def _train(training: Training, store: bool) -> Result:
     train, val, test, _ = _data(training.images)
     model = compiled_model(train, params)
     callbacks = [
-        StopIfSignalled(),
         lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta),
         early_stopping(params.monitor, params.patience, params.min_delta, restore_best_weights=False),
         # Never stops; at the end it sets the weights of the epoch that ModelCheckpoint(save_best_only) would save.
         early_stopping(params.monitor, params.epochs + 1 if params.save_best_only else None, 0, True),
         *own_callbacks(params),
     ]
-    callbacks = [callback for callback in callbacks if callback]
+    batch_size, seed = params.batch_size, params.seed
+    epochs = (
+        stored_epochs(model, train, val, environment_here(), batch_size=batch_size, seed=seed)
+        if store
+        else nullcontext(epoch_runner(model, train, val, batch_size, seed))
+    )
     try:
-        if store:
-            size, seed = params.batch_size, params.seed
-            with stored_epochs(model, train, val, environment_here(), batch_size=size, seed=seed) as run_epoch:
-                history = run_epochs(model, run_epoch, params.epochs, callbacks)
-        else:
-            run_epoch = epoch_runner(model, train, val, params.batch_size, params.seed)
-            history = run_epochs(model, run_epoch, params.epochs, callbacks)
+        with epochs as run_epoch:
+            history = run_epochs(model, run_epoch, params.epochs, [callback for callback in callbacks if callback])
     except UserError as error:
         names = ("network", "dropout", "optimizer", "learning_rate", "seed")
         raise UserError(f"{in_words(params, names)}: {error}") from None

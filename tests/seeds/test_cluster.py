@@ -53,7 +53,7 @@ class Cluster:
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, FileNotFoundError):
-                if self.folder / name in Path(process.cwd()).parents and "seeds.worker" in process.cmdline():
+                if self.folder / name in Path(process.cwd()).parents and "seeds.cluster" in process.cmdline():
                     found.append(process)
         return found
 
