@@ -1,10 +1,10 @@
-"""Ask questions that take several seeds.
+"""Answer questions that take several seeds.
 
   python -m seeds try dropout=0.5                     is it better than the committed setting?
   python -m seeds sweep dropout=0,0.3 patience=2,5    a grid of settings, each beside the committed one
   python -m seeds compare experiments.csv             DVC's experiments: dvc exp show --csv > experiments.csv
 
-Every finished training is remembered: the same command reads it back, also after Ctrl-C.
+Finished trainings are stored: the same command continues after Ctrl-C, and repeats its answer in seconds.
 """
 
 import argparse
@@ -21,13 +21,12 @@ import yaml
 from rich.console import Console
 
 from seeds import engine
-from seeds.comparison import METRICS, Row, compare_settings, conclusion, method, printed, sentence
+from seeds.comparison import METRICS, compare_settings, conclusion, method, printed, sentence
 from seeds.experiments import read_experiments
 from seeds.pictures import every_seed, every_setting
 from seeds.statistics import seeds_for
 from seeds.training import Training
 from stages.base.errors import ProjectError, UserError, one_line
-from stages.base.files import save_csv
 from stages.base.params import PARAMS_FILE, DataParams, Params, TrainingParams, in_words, read_params, written
 from stages.base.process import outputs
 from stages.base.yaml_files import checked
@@ -50,13 +49,13 @@ def parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=line, description=line)
         command.add_argument("changes", nargs="+", metavar="NAME=VALUE", help="as in `dvc exp run -S`: dropout=0,0.3")
-        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="train with seeds 1 to N (10)")
-        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="trainings at a time")
+        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="seeds 1 to N (default 10)")
+        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="parallel trainings")
         command.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask scheduler: tcp://host:8786")
     command = commands.add_parser("compare", help="compare DVC's experiments", description="compare DVC's experiments")
     command.add_argument("table", type=Path, metavar="CSV", help="from dvc exp show --csv")
     for command in commands.choices.values():
-        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (val_loss)")
+        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (default val_loss)")
     return whole
 
 
@@ -67,59 +66,51 @@ def _positive(text: str) -> int:
 
 
 def committed_params() -> Params:
-    """Return the parameters of the last commit, on the images of params.yaml.
+    """Return the training parameters of the last commit with the data parameters of params.yaml.
 
     Raises:
-        UserError: a value is wrong in either, or the last commit lacks a new parameter.
+        UserError: a value is not valid, or the last commit lacks a new parameter.
     """
     images = read_params().model_dump(include=set(DataParams.model_fields))
     training = yaml.safe_load(last_commit(str(PARAMS_FILE)) or "{}")
-    return checked(training | images, Params, f"{PARAMS_FILE} of the last commit (new parameters: commit them first)")
+    return checked(training | images, Params, f"{PARAMS_FILE} of the last commit (commit new parameters first)")
 
 
 def values_of(changes: Sequence[str]) -> dict[str, list[Any]]:
-    """Read changes by Hydra's grammar, as `dvc exp run -S` does: ["dropout=0,0.5"] is {"dropout": [0, 0.5]}.
+    """Parse changes in Hydra's grammar, as `dvc exp run -S` does: ["dropout=0,0.5"] is {"dropout": [0, 0.5]}.
 
     Raises:
-        UserError: a change is not of the form, or names a parameter that cannot be varied here.
+        UserError: a change is not valid in this grammar, or its parameter cannot be varied.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import QuotedString, Transformer
+    from hydra.core.override_parser.types import Transformer
     from hydra.errors import HydraException
 
+    values = {}
     try:
-        overrides = OverridesParser.create().parse_overrides(list(changes))
-        values = {
-            each.key_or_group: list(each.sweep_iterator(Transformer.identity))
-            if each.is_sweep_override()
-            else [each.value()]
-            for each in overrides
-        }
+        for each in OverridesParser.create().parse_overrides(list(changes)):
+            several = each.sweep_iterator(Transformer.identity) if each.is_sweep_override() else [each.value()]
+            values[each.key_or_group] = list(several)
     except HydraException as error:
-        raise UserError(
-            f"{' '.join(changes)}: must be NAME=VALUE,...: {one_line(str(error).splitlines()[0])}"
-        ) from None
-    if images := [name for name in values if name in DataParams.model_fields]:
-        raise UserError(f"{images[0]} selects the images: set it in {PARAMS_FILE}, and run once for each value")
-    if "seed" in values:
-        raise UserError("seed: every setting is trained with several seeds; use --seeds 10")
-    return {
-        name: [value.text if isinstance(value, QuotedString) else value for value in of_name]
-        for name, of_name in values.items()
-    }
+        reason = one_line(str(error).splitlines()[0])
+        raise UserError(f"{' '.join(changes)}: must be NAME=VALUE,...: {reason}") from None
+    for name in values:
+        if name == "seed" or name in DataParams.model_fields:
+            raise UserError(f"{name} cannot be varied: {PARAMS_FILE} selects the images, --seeds the seeds")
+    return values
 
 
 def settings_of(committed: Params, values: dict[str, list[Any]]) -> list[Params]:
     """Return the committed setting and every combination of the values, each once.
 
     Raises:
-        UserError: a combination is not allowed, or there is none but the committed setting.
+        UserError: a combination is not valid, or all are the committed setting.
     """
     changes = (dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values()))
-    changed = [checked(committed.model_dump() | change, Params, "seeds") for change in changes]
+    changed = [checked(committed.model_dump() | change, Params, "changed parameters") for change in changes]
     settings = list(dict.fromkeys([committed, *changed]))
     if len(settings) == 1:
-        raise UserError(f"{in_words(committed, values)}: this is the committed setting, so nothing would change")
+        raise UserError(f"{in_words(committed, values)} is the committed setting: change a value")
     return settings
 
 
@@ -132,7 +123,7 @@ def train(settings: list[Params], names: Sequence[str], options: argparse.Namesp
     """
     least = seeds_for(len(settings) - 1)
     if options.seeds < least:
-        print(f"With {options.seeds} seeds nothing can be significant here; it takes {least}: --seeds {least}")
+        print(f"With {options.seeds} seeds no difference can be significant; use at least {least}: --seeds {least}")
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", "prepare"]
     if subprocess.run(command, check=False).returncode:
         raise ProjectError("dvc repro prepare failed, see above: there are no images to train on")
@@ -151,13 +142,10 @@ def train(settings: list[Params], names: Sequence[str], options: argparse.Namesp
 
 def answer(options: argparse.Namespace) -> None:
     """Compare one change with the committed setting -> a sentence, plots/try.png."""
-    committed, values = committed_params(), values_of(options.changes)
-    if several := [name for name, of_name in values.items() if len(of_name) > 1]:
-        raise UserError(
-            f"{several[0]}: must be one value, got {len(values[several[0]])}; for several: python -m seeds sweep"
-        )
-    settings = settings_of(committed, values)
-    changed = settings[1]
+    values = values_of(options.changes)
+    committed, changed, *more = settings = settings_of(committed_params(), values)
+    if more:
+        raise UserError(f"try compares one setting, got {len(more) + 1}; for several: python -m seeds sweep")
     names = [name for name in values if getattr(changed, name) != getattr(committed, name)]
     trainings = train(settings, names, options)
     baseline, row = compare_settings(trainings, in_words(committed, names), options.metric)
@@ -174,8 +162,7 @@ def sweep(options: argparse.Namespace) -> None:
     committed, values = committed_params(), values_of(options.changes)
     trainings = train(settings_of(committed, values), list(values), options)
     with outputs() as begin:
-        columns = [name for name in trainings.columns if name != "setting"]
-        save_csv(begin(SWEEP_TABLE), columns, trainings[columns].itertuples(index=False))
+        trainings.drop(columns="setting").to_csv(begin(SWEEP_TABLE), index=False)
     _report(trainings, in_words(committed, values), options.metric)
     _print(f"A row per training: {SWEEP_TABLE}. Every setting with its interval: {SWEEP_PICTURE}")
 
@@ -188,13 +175,12 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def _report(trainings: pd.DataFrame, baseline: str, metric: str) -> None:
-    rows: list[Row] = compare_settings(trainings, baseline, metric)
+    rows = compare_settings(trainings, baseline, metric)
     use_style()
     with outputs() as begin:
         save_png(every_setting(rows, baseline, metric), begin(SWEEP_PICTURE))
-    console = Console(width=None if sys.stdout.isatty() else 80, highlight=False)
     print(f"\n{METRICS[metric]}: mean over seeds, and difference from the committed setting\n")
-    console.print(printed(rows, baseline, metric), markup=False)
+    Console(highlight=False).print(printed(rows, baseline, metric), markup=False)
     _print(method(rows), conclusion(trainings, baseline, metric))
 
 
