@@ -1,4 +1,4 @@
-"""Settings compared with a baseline, seed by seed: a table, a sentence, and what the numbers rest on."""
+"""Compare settings with a baseline, seed by seed, and report it: a table, a sentence, the choice of a setting."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 from rich.table import Column, Table
 
-from seeds.statistics import ALPHA, EXACT, Comparison, Spread, compare, seeds_for, spread, verdict
+from seeds.statistics import ALPHA, EXACT, MANY, Comparison, Spread, compare, seeds_for, spread, verdict
 
-BASELINE = "committed"  # the verdict of the setting that all others are compared with
 METRICS = {
     "loss": "training loss",
     "accuracy": "training accuracy",
@@ -19,19 +18,10 @@ METRICS = {
     "test_accuracy": "test accuracy",
     "epochs": "number of epochs",
 }
-# In the verdict column of a table.
-SHORT = {
-    "same": "identical",
-    "few": "needs {seeds} seeds",
-    "none": "needs {seeds} seeds",
-    "about": "{number}",
-    "over": ">{number}",
-}
-DIFFERENCE = "difference (95% interval)"
 
 
 class Row(NamedTuple):
-    """A setting beside the baseline."""
+    """A setting and its comparison with the baseline."""
 
     setting: str
     spread: Spread  # of the metric
@@ -57,27 +47,37 @@ def compare_settings(trainings: pd.DataFrame, baseline: str, metric: str) -> lis
 
 
 def lower_is_better(metric: str) -> bool:
-    """Return whether a lower value is better: a loss or a number of epochs, and no accuracy."""
+    """Return whether a lower value is better: true for losses and for the number of epochs."""
     return not metric.endswith("accuracy")
 
 
-def _verdict(row: Row, metric: str, **words: dict[str, str]) -> str:
+def _verdict(comparison: Comparison, metric: str) -> str:
     lower, higher = ("better", "worse") if lower_is_better(metric) else ("worse", "better")
-    return verdict(row.comparison, lower, higher, **words)
+    return verdict(comparison, lower, higher)
+
+
+def _short_verdict(comparison: Comparison, metric: str) -> str:
+    if comparison.is_significant:
+        return _verdict(comparison, metric)
+    return "identical" if comparison.is_zero else f"needs {comparison.seeds_needed or f'>{MANY:,}'} seeds"
 
 
 def printed(rows: Sequence[Row], baseline: str, metric: str) -> Table:
     """Return the table for a terminal of 80 columns."""
-    setting, verdict_of = Column("setting", overflow="fold"), Column("verdict", overflow="fold")
-    difference = Column("difference (95% interval)", no_wrap=True)
-    table = Table(setting, "mean", difference, "p", verdict_of, box=None, pad_edge=False, collapse_padding=True)
+    table = Table(
+        Column("setting", overflow="fold"),
+        "mean",
+        Column("difference (95% interval)", no_wrap=True),
+        "p",
+        Column("verdict", overflow="fold"),
+        box=None, pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
     for setting, of_setting, comparison in rows:
-        cells = ["", "", BASELINE if setting == baseline else "too few seeds"]
+        cells = ["", "", "committed" if setting == baseline else "too few seeds"]
         if comparison:
-            difference = comparison.difference
-            interval = f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
-            row = Row(setting, of_setting, comparison)
-            cells = [interval, f"{comparison.adjusted_p:.3f}", _verdict(row, metric, words=SHORT)]
+            _, mean, _, low, high = comparison.difference
+            interval = f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
+            cells = [interval, f"{comparison.adjusted_p:.3f}", _short_verdict(comparison, metric)]
         table.add_row(setting, f"{of_setting.mean:.4f}", *cells)
     return table
 
@@ -87,20 +87,20 @@ def method(rows: Sequence[Row]) -> str:
     made = [row.comparison for row in rows if row.comparison]
     if not made:
         return "Nothing to compare: that takes two settings with two seeds in common."
-    test = "the exact sign-flip test" if max(each.difference.count for each in made) <= EXACT else "the sign-flip test"
+    exact = "exact " if max(each.difference.count for each in made) <= EXACT else ""
     least = min(each.smallest_p for each in made)
-    text = (
-        f"Differences are paired by seed. The interval belongs to one difference by itself; p comes from {test} with "
-        f"Holm's correction for {len(made)} comparisons. With these seeds, p cannot be below {least:.2g}"
+    takes = f"; significance takes {seeds_for(len(made))} seeds" if least > ALPHA else ""
+    return (
+        f"Differences are paired by seed. The interval belongs to one difference by itself; p comes from the {exact}"
+        f"sign-flip test with Holm's correction for {len(made)} comparisons. With these seeds, p cannot be below "
+        f"{least:.2g}{takes}. 'needs N seeds': not significant; about N seeds would confirm a difference of this size."
     )
-    text += f"; significance takes {seeds_for(len(made))} seeds." if least > ALPHA else "."
-    return f"{text} 'needs N seeds': not significant; about N seeds would confirm a difference of this size."
 
 
 def conclusion(trainings: pd.DataFrame, baseline: str, metric: str) -> str:
-    """Name the setting with the best mean on validation images, and its test accuracy: that of no other setting.
+    """Name the setting with the best mean on validation images, and report the test accuracy of this setting alone.
 
-    Means are over the seeds of the baseline; a setting that lacks one of them is not considered.
+    Means are over the seeds of the baseline. A setting that lacks one of these seeds is not considered.
     """
     if not metric.startswith("val_"):
         return f"No setting is chosen by {METRICS[metric]}: choose by validation images."
@@ -118,21 +118,16 @@ def sentence(question: str, row: Row, metric: str) -> str:
     """Answer a question of the form "dropout 0.5 instead of 0.3", in a sentence that a person can repeat."""
     if not row.comparison:
         return f"{question}: too few seeds to compare; it takes two"
-    difference, name = row.comparison.difference, METRICS[metric]
-    if not difference.mean and not difference.sd:
-        return f"{question}: {name} {_verdict(row, metric)}"
-    size = f"{'lower' if difference.mean < 0 else 'higher'} by {_rounded(abs(difference.mean), difference)}"
-    return f"{question}: {name} {size} ({_interval(difference)}): {_verdict(row, metric)}"
-
-
-def _rounded(value: float, difference: Spread) -> str:
-    """Round to two digits of half the interval; more would be noise."""
-    half = max(difference.high - difference.mean, 1e-5)
-    return f"{value:.{max(0, 1 - math.floor(math.log10(half)))}f}"
-
-
-def _interval(difference: Spread) -> str:
-    low, high = (_rounded(abs(end), difference) for end in (difference.low, difference.high))
-    if difference.low < 0 < difference.high:
-        return f"{low} lower to {high} higher"
-    return f"{low} to {high}" if difference.low > 0 else f"{high} to {low}"
+    answer = f"{question}: {METRICS[metric]}"
+    if row.comparison.is_zero:
+        return f"{answer} {_verdict(row.comparison, metric)}"
+    _, mean, _, low, high = row.comparison.difference
+    # Two digits of half the interval; more would be noise.
+    digits = max(0, 1 - math.floor(math.log10(max(high - mean, 1e-5))))
+    size, *ends = (f"{abs(value):.{digits}f}" for value in (mean, low, high))
+    if low < 0 < high:
+        interval = f"{ends[0]} lower to {ends[1]} higher"
+    else:
+        interval = " to ".join(ends if low >= 0 else reversed(ends))
+    direction = "lower" if mean < 0 else "higher"
+    return f"{answer} {direction} by {size} ({interval}): {_verdict(row.comparison, metric)}"

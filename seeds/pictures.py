@@ -1,4 +1,4 @@
-"""Pictures of comparisons: every seed of two settings, and the differences of many from the baseline."""
+"""Draw comparisons: every seed of two settings, or the differences of many settings from the baseline."""
 
 import textwrap
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
     values = trainings.pivot_table(index="seed", columns="setting", values=metric)[[baseline, row.setting]].dropna()
     both = values.to_numpy().T  # [setting, seed]
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
-    asked, _, answer = title.partition(": ")
-    figure.suptitle("\n".join((*textwrap.wrap(f"{asked}:", LINE), *textwrap.wrap(answer, LINE))))
+    question, _, answer = title.partition(": ")
+    figure.suptitle("\n".join((*textwrap.wrap(f"{question}:", LINE), *textwrap.wrap(answer, LINE))))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     left.plot([0, 1], both, color="#cccccc", linewidth=1, zorder=1)
     for x, (look, of_setting) in enumerate(zip(TRAININGS, both, strict=False)):
@@ -31,7 +31,7 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
     left.set(
         xlim=(-0.4, 1.4), ylabel=METRICS[metric], title="each seed with both settings (dots), and the means (bars)"
     )
-    apart = np.linspace(-0.15, 0.15, both.shape[1]) if both.shape[1] > 1 else [0]  # so that no dot hides another
+    apart = np.linspace(-0.15, 0.15, both.shape[1]) if both.shape[1] > 1 else [0]  # no dot hides another
     right.axhline(0, color="#555555", linestyle="--")
     right.plot(apart, both[1] - both[0], "o", color=COLOR, markersize=6)
     if row.comparison:

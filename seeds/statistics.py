@@ -1,4 +1,4 @@
-"""Whether two settings differ by more than the seeds do. Values by seed in, plain numbers and words out."""
+"""Statistics of differences between two settings, paired by seed."""
 
 import gc
 import math
@@ -12,20 +12,11 @@ POWER = 0.8  # the chance that the reported number of seeds would show a differe
 EXACT = 16  # pairs up to which all assignments of signs are tried (65,536); beyond, as many are drawn at random
 MANY = 1000  # seeds; a larger number is reported as "more than 1,000"
 
-# The outcomes of a comparison that shows nothing. Other languages have the same keys.
-WORDS = {
-    "same": "identical for every seed",
-    "few": "too few seeds ({seeds} needed)",
-    "none": "not significant ({seeds} seeds needed)",
-    "about": "about {number}",
-    "over": "more than {number}",
-}
-
 Name = TypeVar("Name", bound=Hashable)
 
 
 class Spread(NamedTuple):
-    """A sample: its mean, its standard deviation, and Student's 95% interval of the mean (NaN for one value)."""
+    """The mean and standard deviation of a sample, and Student's 95% interval of the mean (NaN for one value)."""
 
     count: int
     mean: float
@@ -48,6 +39,17 @@ class Comparison(NamedTuple):
         """Whether the difference is more than chance explains."""
         return self.adjusted_p <= ALPHA
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether the values are equal for every seed."""
+        return not self.difference.mean and not self.difference.sd
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """How many seeds would show a difference of this size, at least one more than now; None: over 1,000."""
+        seeds = seeds_needed(self.difference, self.comparisons)
+        return seeds and max(seeds, self.difference.count + 1)
+
 
 def spread(values: Sequence[float]) -> Spread:
     """Return mean, standard deviation and interval of a sample of at least one value."""
@@ -64,7 +66,7 @@ def spread(values: Sequence[float]) -> Spread:
 def sign_flip_p(differences: Sequence[float]) -> float:
     """Return the two-sided p of Fisher's permutation test for pairs ("The Design of Experiments", 1935, section 21).
 
-    If two settings do not differ, each paired difference could as well have the other sign. p is the share of all
+    If two settings do not differ, every difference could equally have the opposite sign. p is the share of all
     assignments of signs whose mean is at least as far from 0 as the measured mean.
     """
     from scipy.stats import permutation_test
@@ -81,7 +83,7 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 
 
 def smallest_p(differences: Sequence[float]) -> float:
-    """Return the smallest `sign_flip_p` possible: that of equal signs. A difference of 0 has no sign."""
+    """Return the smallest possible `sign_flip_p`, reached when all differences but zeros have the same sign."""
     signed = int(np.count_nonzero(differences))
     return 2.0 ** (1 - min(signed, EXACT)) if signed else 1.0
 
@@ -98,20 +100,17 @@ def seeds_needed(difference: Spread, comparisons: int) -> int | None:
     """
     from statsmodels.stats.power import TTestPower
 
-    least = seeds_for(comparisons)
+    seeds = np.arange(seeds_for(comparisons), MANY + 1)
     if not difference.sd:
-        return least
-    effect, alpha, test = abs(difference.mean) / difference.sd, ALPHA / comparisons, TTestPower()
-    if not test.power(effect, least, alpha) < POWER:  # NaN for an effect of many standard deviations
-        return least
-    if test.power(effect, MANY, alpha) < POWER:
-        return None
-    return math.ceil(test.solve_power(effect, alpha=alpha, power=POWER))
+        return int(seeds[0])
+    power = TTestPower().power(abs(difference.mean) / difference.sd, seeds, ALPHA / comparisons)
+    enough = seeds[~(power < POWER)]  # NaN for an effect of many standard deviations
+    return int(enough[0]) if enough.size else None
 
 
 def compare(differences: Mapping[Name, Sequence[float]]) -> dict[Name, Comparison]:
     """Compare each sample of paired differences (at least two seeds) with 0, as one family."""
-    gc.freeze()  # multipletests collects garbage at every call, and would look through all imported libraries
+    gc.freeze()  # multipletests collects garbage at every call, which takes long with all libraries imported
     p = [sign_flip_p(sample) for sample in differences.values()]
     comparisons = {}
     for number, ((name, sample), adjusted_p) in enumerate(zip(differences.items(), _holm(p), strict=True)):
@@ -126,22 +125,13 @@ def _holm(p: list[float]) -> list[float]:
     return multipletests(p, method="holm")[1].tolist() if p else []
 
 
-def verdict(comparison: Comparison, lower: str, higher: str, words: Mapping[str, str] = WORDS) -> str:
-    """Describe a comparison.
-
-    Args:
-        comparison: that of a setting with a baseline.
-        lower: what to call a significantly lower value.
-        higher: what to call a significantly higher value.
-        words: what to call the other outcomes, with the keys of `WORDS`.
-    """
-    difference = comparison.difference
+def verdict(comparison: Comparison, lower: str, higher: str) -> str:
+    """Return `lower` or `higher` for a significant difference; otherwise say how many seeds would show it."""
     if comparison.is_significant:
-        return lower if difference.mean < 0 else higher
-    if not difference.mean and not difference.sd:
-        return words["same"]
-    seeds = seeds_needed(difference, comparison.comparisons)
-    # At least one more than there were: some of them showed no difference at all.
-    known = words["about"].format(number=max(seeds, difference.count + 1)) if seeds else ""
-    needed = known or words["over"].format(number=f"{MANY:,}")
-    return words["few" if comparison.smallest_p > ALPHA else "none"].format(seeds=needed)
+        return lower if comparison.difference.mean < 0 else higher
+    if comparison.is_zero:
+        return "identical for every seed"
+    seeds = comparison.seeds_needed
+    needed = f"about {seeds}" if seeds else f"more than {MANY:,}"
+    too_few = comparison.smallest_p > ALPHA
+    return f"too few seeds ({needed} needed)" if too_few else f"not significant ({needed} seeds needed)"

@@ -1,9 +1,9 @@
-"""study/notes.yaml, read and checked."""
+"""Read and check study/notes.yaml."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.base.params import Integer, TrainingParams
 from stages.base.yaml_files import Checked, read_yaml
@@ -11,9 +11,11 @@ from study.wording import Wording
 
 DESIGN = Path("study/notes.yaml")
 
+# Those of a training, and two differences of losses: see `study.notes.findings.values_of`.
 Value = Literal[
-    "gap", "plotted_distance", "epochs", "loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"
-]
+    "epochs", "kept_epoch", "loss", "val_loss", "test_loss", "accuracy", "val_accuracy", "test_accuracy",
+    "gap", "plotted_distance",
+]  # fmt: skip
 
 
 class Row(TrainingParams):
@@ -27,11 +29,11 @@ class Row(TrainingParams):
 
 
 class Claim(Checked):
-    """A value of one training compared with that of another, paired by seed."""
+    """A comparison of a value between two trainings, paired by seed."""
 
     claim: Wording
-    of: str
-    beside: str
+    of: str  # a training
+    beside: str  # the training to compare it with
     value: Value
     less: Wording  # what a significantly lower value means
     more: Wording
@@ -45,23 +47,7 @@ class Study(Checked):
     trainings: dict[str, Row]
     claims: Annotated[list[Claim], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        if all(row.patience for row in self.trainings.values()):
-            raise ValueError("trainings: must have one without early stopping (patience: null)")
-        for claim in self.claims:
-            if unknown := {claim.of, claim.beside} - set(self.trainings):
-                raise ValueError(f"claims: {claim.claim.en!r} names an unknown training: {', '.join(unknown)}")
-        names = [claim.claim.en for claim in self.claims]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"claims: must be unique, got {twice[0]!r} twice")
-        return self
-
 
 def read_design() -> Study:
-    """Read the file.
-
-    Raises:
-        UserError: it cannot be read, or a value in it is wrong.
-    """
+    """Read the file; raise UserError for a wrong value."""
     return read_yaml(DESIGN, Study)

@@ -1,4 +1,4 @@
-"""Draw the three figures. Lines are means over seeds, bands a standard deviation to each side, as far as seeds go."""
+"""Draw the three figures. Lines are means over seeds; bands are a standard deviation to each side."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from seeds.statistics import Comparison
 from stages.report.style import TRAININGS, WIDTH, shade_better
 
 Table = Mapping[str, np.ndarray]  # a curve's name -> [seeds, epochs] or [seeds, patiences]
-NEARLY = 0.001  # the difference of two losses that counts as none
+NEARLY = 0.001  # losses that differ by at most this count as equal
 
 
 class Effect(NamedTuple):
-    """What one change does to one value, paired by seed."""
+    """The effect of a change on a value, paired by seed."""
 
     label: str
     curve: str  # of the training with the change
@@ -26,14 +26,7 @@ class Effect(NamedTuple):
 def findings(
     title: str, on_loss: Sequence[Effect], on_accuracy: Sequence[Effect], looks: Mapping[str, Mapping[str, str]]
 ) -> Figure:
-    """Draw effects on losses and on accuracies with their intervals; filled where significant.
-
-    Args:
-        title: what was found.
-        on_loss: in the order in which they are shown, from above.
-        on_accuracy: likewise.
-        looks: the look of each curve.
-    """
+    """Draw effects on losses and on accuracies with their intervals; filled where significant."""
     figure = Figure(figsize=(WIDTH, 2.4 + 0.36 * (len(on_loss) + len(on_accuracy))), layout="constrained")
     figure.suptitle(title)
     panels = (
@@ -66,7 +59,7 @@ def curves(loss: Table, val_loss: Table, kept: Mapping[str, np.ndarray]) -> Figu
     Args:
         loss: training loss as `fit` reports it.
         val_loss: validation loss of the same trainings.
-        kept: the epoch that early stopping keeps with each seed, and its validation loss, [seeds, 2].
+        kept: the epoch that early stopping keeps with each seed, and its validation loss [seeds, 2].
     """
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     rises = {name: values.mean(axis=0)[-1] - values.mean(axis=0).min() for name, values in val_loss.items()}
@@ -75,13 +68,13 @@ def curves(loss: Table, val_loss: Table, kept: Mapping[str, np.ndarray]) -> Figu
     figure.suptitle(f"From its lowest, mean validation loss rises until epoch {epochs} by\n{by_training}")
     looks = looks_of(loss)
     left, right = figure.subplots(1, 2)
-    titles = ("Training loss, mean over the epoch", "Validation loss")
-    if kept:
-        titles = (titles[0], f"{titles[1]}\n(circles: epochs that early stopping keeps)")
-    for axes, table, title in ((left, loss, titles[0]), (right, val_loss, titles[1])):
+    for axes, table, title in (
+        (left, loss, "Training loss, mean over the epoch"),
+        (right, val_loss, "Validation loss\n(circles: epochs that early stopping keeps)"),
+    ):
         for name, values in table.items():
             _band(axes, np.arange(1, values.shape[1] + 1), values, looks[name], name)
-        _label_ends(axes, {name: (values.shape[1], values[:, -1].mean()) for name, values in table.items()}, looks)
+        _label_ends(axes, table, looks)
         axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats)")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     for name, points in kept.items():
@@ -90,7 +83,7 @@ def curves(loss: Table, val_loss: Table, kept: Mapping[str, np.ndarray]) -> Figu
 
 
 def patience(patiences: np.ndarray, val_loss: Table, epochs: Table) -> Figure:
-    """Draw what each patience would have kept, and how many epochs it would have run.
+    """Draw the validation loss that each patience keeps, and the number of epochs that it runs.
 
     Args:
         patiences: int [patiences].
@@ -127,28 +120,19 @@ def looks_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return dict(zip(dict.fromkeys(names), itertools.cycle(TRAININGS), strict=False))
 
 
-def _label_ends(
-    axes: Axes, ends: Mapping[str, tuple[float, float]], looks: Mapping[str, Mapping[str, str]], apart: float = 0.055
-) -> None:
-    """Write the name of each line at its end, in its color, and push names apart that would overlap.
-
-    Args:
-        axes: its limits are final.
-        ends: the last point of each line.
-        looks: the color of each line.
-        apart: the least distance between two names, as a share of the height of the axes.
-    """
+def _label_ends(axes: Axes, table: Table, looks: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the name of each line at its end, in its color; push names apart that would overlap."""
     low, high = axes.get_ylim()
     at = -np.inf
-    for name, (x, y) in sorted(ends.items(), key=lambda end: end[1][1]):
-        at = max(y, at + apart * (high - low))
+    for name, values in sorted(table.items(), key=lambda item: item[1][:, -1].mean()):
+        at = max(values[:, -1].mean(), at + 0.055 * (high - low))
         look = {"color": looks[name]["color"], "va": "center", "annotation_clip": False}
-        axes.annotate(name, (x, at), (8, 0), textcoords="offset points", **look)
+        axes.annotate(name, (values.shape[1], at), (8, 0), textcoords="offset points", **look)
 
 
 def _band(axes: Axes, x: np.ndarray, values: np.ndarray, look: Mapping[str, str], label: str) -> None:
     mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
     axes.plot(x, mean, **look, label=label)
-    # not beyond the seeds: no 21 of 20 epochs
+    # A band ends at the lowest and highest seed, so it never shows 21 of 20 epochs.
     low, high = np.maximum(mean - sd, values.min(axis=0)), np.minimum(mean + sd, values.max(axis=0))
     axes.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)

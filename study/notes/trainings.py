@@ -12,39 +12,35 @@ from study.notes.design import read_design
 from study.stopping import with_patience
 
 PATIENCES = range(1, 11)
-TRAININGS = ("training", "seed", "epochs", "kept_epoch", *MEASURED)
-HISTORY = ("training", "seed", "epoch", *METRICS)
-PATIENCE = ("training", "seed", "patience", "epochs", "kept_epoch", "val_loss", "val_accuracy")
+KEYS = ("training", "seed")
 
 
 def main() -> None:
     """study/notes.yaml, data/prepared/ -> study/notes/{trainings,history,patience}.csv."""
     inputs = Inputs("notes-trainings", "study/dvc.yaml")
     design = read_design()
-    asked = {
+    trainings = {
         (name, seed): Training(row.params(seed))
         for seed in range(1, design.seeds + 1)
         for name, row in design.trainings.items()
     }
     with outputs(inputs) as begin:
-        results = dict(zip(asked, engine.run(list(asked.values())), strict=True))
-        trainings = ([*of, *result.row.values()] for of, result in results.items())
-        save_csv(begin(Path("study/notes/trainings.csv")), TRAININGS, trainings)
-        epochs = (
-            [*of, epoch, *values]
-            for of, result in results.items()
-            for epoch, values in enumerate(zip(*(result.history[name] for name in METRICS), strict=True), 1)
-        )
-        save_csv(begin(Path("study/notes/history.csv")), HISTORY, epochs)
-        patience = []
-        for of, training in asked.items():
-            if training.params.patience is None:
-                history, monitor = results[of].history, training.params.monitor
-                for patience_tried in PATIENCES:
-                    last, kept = with_patience(history, monitor, patience_tried, training.params.min_delta)
-                    values = (history[name][kept - 1] for name in ("val_loss", "val_accuracy"))
-                    patience.append([*of, patience_tried, last, kept, *values])
-        save_csv(begin(Path("study/notes/patience.csv")), PATIENCE, patience)
+        results = engine.run(list(trainings.values()))
+        rows, epochs, patiences = [], [], []
+        for (key, (params, _)), (row, history) in zip(trainings.items(), results, strict=True):
+            rows.append([*key, *row.values()])
+            values = zip(*(history[name] for name in METRICS), strict=True)
+            epochs += [[*key, epoch, *of_epoch] for epoch, of_epoch in enumerate(values, 1)]
+            for patience in PATIENCES if params.patience is None else ():
+                last, kept = with_patience(history, params.monitor, patience, params.min_delta)
+                kept_values = (history[name][kept - 1] for name in ("val_loss", "val_accuracy"))
+                patiences.append([*key, patience, last, kept, *kept_values])
+        for name, columns, table in (
+            ("trainings", ("epochs", "kept_epoch", *MEASURED), rows),
+            ("history", ("epoch", *METRICS), epochs),
+            ("patience", ("patience", "epochs", "kept_epoch", "val_loss", "val_accuracy"), patiences),
+        ):
+            save_csv(begin(Path(f"study/notes/{name}.csv")), (*KEYS, *columns), table)
 
 
 if __name__ == "__main__":
