@@ -1,1 +1,1 @@
-import stages  # noqa: F401  (what it does comes first here too)
+import stages  # noqa: F401  (sets the variables that decide bits, before NumPy is imported)

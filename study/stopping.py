@@ -1,4 +1,4 @@
-"""What early stopping would have made of a training that nothing stopped."""
+"""Apply early stopping to the recorded history of a training that ran all of its epochs."""
 
 from types import SimpleNamespace
 
@@ -9,18 +9,18 @@ from stages.training.result import best_epoch
 def with_patience(
     history: dict[str, list[float]], monitor: str, patience: int | None, min_delta: float = 0
 ) -> tuple[int, int]:
-    """Keras's own EarlyStopping over a recorded history, and ModelCheckpoint's choice among what is left of it.
+    """Run Keras's own EarlyStopping over a history, and choose the epoch that ModelCheckpoint would have kept.
 
     Args:
-        history: `History.history` of a training that was not stopped.
+        history: `History.history` of a training without early stopping.
         monitor: the metric to watch.
         patience: as in params.yaml.
         min_delta: as in params.yaml.
 
     Returns:
-        How many epochs would have been run, and which of them kept (from 1).
+        The number of epochs until training stops, and the kept epoch (from 1).
     """
-    model = SimpleNamespace(stop_training=False)  # all of a model that EarlyStopping touches without restoring weights
+    model = SimpleNamespace(stop_training=False)  # EarlyStopping uses nothing else if it restores no weights
     epochs = len(history[monitor])
     if stopping := early_stopping(monitor, patience, min_delta, restore_best_weights=False):
         stopping.set_model(model)

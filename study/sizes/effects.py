@@ -1,11 +1,9 @@
 """Describe when dropout pays: its effect for each network, rate and number of images, in a table, a figure, a page."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from seeds.statistics import Comparison, Spread, compare
 from stages.base.files import load_json, save_csv, unusable
@@ -14,8 +12,8 @@ from stages.base.params import written
 from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
-from study.sizes.grid import GRID, TABLES, Cell, Claim, Grid, read_grid
-from study.sizes.picture import Line, Panel, effects_of_dropout
+from study.sizes.grid import GRID, MEASURED, TABLES, Cell, Grid, read_grid
+from study.sizes.picture import Effect, effects_of_dropout
 from study.wording import LANGUAGES
 
 FOLDER, DATA = Path("study/sizes"), Path("metrics/data.json")
@@ -24,44 +22,29 @@ FOLDER, DATA = Path("study/sizes"), Path("metrics/data.json")
 Values = dict[tuple[Cell, bool], dict[str, np.ndarray]]
 
 
-class Effect(NamedTuple):
-    """The effect of dropout on the value of a claim, in one cell."""
-
-    claim: Claim
-    cell: Cell
-    found: Comparison
-
-    @property
-    def pays(self) -> bool:
-        """Whether the claim holds significantly."""
-        return self.found.is_significant and (self.found.difference.mean < 0) == (self.claim.pays == "lower")
-
-
 def load_values(grid: Grid) -> Values:
-    """Read what was measured, in the order of the seeds.
+    """Read the measured values, in the order of the seeds.
 
     Raises:
         UserError: a table has other networks, images, rates, seeds or epochs than sizes.yaml.
     """
     values: Values = {}
     for kind, path in TABLES.items():
-        try:
-            table = pd.read_csv(path)
-            found = list(zip(*(table[name] for name in ("seed", *Cell._fields, "early_stopping")), strict=True))
-            whole = set(table.loc[~table["early_stopping"], "epochs"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise unusable(path, error) from error
+        table = pd.read_csv(path)
+        keys = [*Cell._fields, "early_stopping"]
+        trained = list(table[["seed", *keys]].itertuples(index=False, name=None))
         expected = [(seed, *cell, stops) for seed, cell in grid.runs(kind) for stops in (False, True)]
-        if found != expected or whole != {subject.epochs for subject in grid.of_kind(kind).values()}:
+        epochs = set(table.loc[~table["early_stopping"], "epochs"])
+        if trained != expected or epochs != {subject.epochs for subject in grid.of_kind(kind).values()}:
             raise unusable(path, f"its networks, images, rates, seeds or epochs are not those of {GRID}")
-        for (*cell, stops), rows in table.groupby([*Cell._fields, "early_stopping"], sort=False):
-            values[Cell(*cell), stops] = {name: rows[name].to_numpy(float) for name in rows.columns[5:]}
+        for (*cell, stops), rows in table.groupby(keys, sort=False):
+            values[Cell(*cell), stops] = {name: rows[name].to_numpy(float) for name in MEASURED}
     return values
 
 
-def effects(grid: Grid, values: Values) -> list[Effect]:
+def effects_of(grid: Grid, values: Values) -> list[Effect]:
     """Return the effect of each claim in each cell with dropout; a claim and a kind of network are one family."""
-    found = []
+    effects = []
     for claim in grid.claims:
         for kind in TABLES:
             differences = {
@@ -69,31 +52,8 @@ def effects(grid: Grid, values: Values) -> list[Effect]:
                 for (cell, stops), row in values.items()
                 if cell.dropout and cell.network in grid.of_kind(kind) and stops == claim.early_stopping
             }
-            found += [Effect(claim, cell, comparison) for cell, comparison in compare(differences).items()]
-    return found
-
-
-def figure(grid: Grid, found: list[Effect]) -> Figure:
-    """Draw the effect of each network's highest rate on the values that have a panel."""
-
-    def line(claim: Claim, name: str) -> Line:
-        subject = grid.networks[name]
-        rate = subject.rates[-1]
-        of = [each for each in found if (each.claim, each.cell.network, each.cell.dropout) == (claim, name, rate)]
-        return Line(subject.title.en, written(rate), {each.cell.images: each.found for each in of})
-
-    return effects_of_dropout(
-        [
-            Panel(
-                claim.panel,
-                claim.pays == "lower",
-                1 if claim.value.endswith("loss") else 100,
-                [line(claim, name) for name in grid.networks],
-            )
-            for claim in grid.claims
-            if claim.panel
-        ]
-    )
+            effects += [Effect(claim, cell, comparison) for cell, comparison in compare(differences).items()]
+    return effects
 
 
 def difference(effect: Effect | None) -> str:
@@ -119,7 +79,8 @@ def main() -> None:
     inputs = Inputs("sizes-effects", "study/dvc.yaml")
     grid = read_grid()
     values = load_values(grid)
-    found = effects(grid, values)
+    effects = effects_of(grid, values)
+    by_claim = {claim: [effect for effect in effects if effect.claim == claim] for claim in grid.claims}
     first = next(iter(grid.networks.values()))
     page = {
         "grid": grid,
@@ -127,16 +88,16 @@ def main() -> None:
         "epochs": first.epochs,
         "patience": first.patience,
         "sizes": sorted({images for subject in grid.networks.values() for images in subject.images}),
-        "effect": {(each.claim, each.cell): each for each in found}.get,
+        "effect": {(effect.claim, effect.cell): effect for effect in effects}.get,
         "difference": difference,
         "families": families(grid),
-        "effects": {claim: [each for each in found if each.claim == claim] for claim in grid.claims},
+        "effects": by_claim,
         "mean": lambda name, *cell, stopping=False: values[Cell(*cell), stopping][name].mean(),
         "cell": Cell,
         "written": written,
     }
     use_style()
-    drawn = figure(grid, found)
+    drawn = effects_of_dropout(grid, effects)
     with outputs(inputs) as begin:
         save_csv(
             begin(FOLDER / "effects.csv"),
@@ -144,15 +105,14 @@ def main() -> None:
             (
                 [claim.value, written(claim.early_stopping), cell.network, cell.images, written(cell.dropout),
                  *comparison.difference, *comparison[1:]]
-                for claim, cell, comparison in found
+                for claim, cell, comparison in effects
             ),
         )  # fmt: skip
         save_png(drawn, begin(FOLDER / "dropout.png"))
         for name in LANGUAGES.values():
             begin(FOLDER / name).write_text(render(FOLDER / f"{name}.jinja", **page), encoding="utf-8")
-    for claim in grid.claims:
-        of_claim = [each for each in found if each.claim == claim]
-        print(f"{claim.claim.en}: in {sum(each.pays for each in of_claim)} of {len(of_claim)} comparisons")
+    for claim, of_claim in by_claim.items():
+        print(f"{claim.claim.en}: in {sum(effect.pays for effect in of_claim)} of {len(of_claim)} comparisons")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""study/sizes.yaml, read and checked."""
+"""Read and check study/sizes.yaml."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool
 
 from stages.base.params import Integer, Number, TrainingParams
 from stages.base.yaml_files import Checked, read_yaml
@@ -13,11 +13,13 @@ from study.wording import Wording
 GRID = Path("study/sizes.yaml")
 TABLES = {kind: Path(f"study/sizes/{kind}.csv") for kind in ("dense", "cnn")}
 
+# The measured values of a training: its number of epochs, and the kept and the last of them.
+MEASURED = ("epochs", "kept_epoch", "kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy")
 Value = Literal["kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy"]
 
 
 class Cell(NamedTuple):
-    """What differs between two trainings with the same seed."""
+    """A network, a number of training images and a dropout rate: a training without its seed."""
 
     network: str  # a key of `Grid.networks`
     images: int  # the number of training images
@@ -34,7 +36,7 @@ class Subject(TrainingParams):
 
 
 class Claim(Checked):
-    """A value with dropout compared with that without, for each network, rate and number of images."""
+    """A comparison of a value with and without dropout, for each network, rate and number of images."""
 
     claim: Wording
     value: Value
@@ -43,7 +45,7 @@ class Claim(Checked):
 
     @property
     def pays(self) -> Literal["lower", "higher"]:
-        """Where the value lies if dropout pays."""
+        """On which side the value lies if dropout pays."""
         return "lower" if self.value.endswith("loss") else "higher"
 
 
@@ -54,14 +56,8 @@ class Grid(Checked):
     networks: Annotated[dict[str, Subject], Field(min_length=1)]
     claims: Annotated[list[Claim], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        if any(subject.patience is None for subject in self.networks.values()):
-            raise ValueError("patience: must be a number, since the claims are about early stopping too")
-        return self
-
     def of_kind(self, kind: str) -> dict[str, Subject]:
-        """Return the networks with this `network` in params.yaml: they have a table and families of their own."""
+        """Return the networks of a kind, `dense` or `cnn`; each kind has its own table and families."""
         return {name: subject for name, subject in self.networks.items() if subject.network == kind}
 
     def runs(self, kind: str) -> Iterator[tuple[int, Cell]]:
@@ -75,9 +71,5 @@ class Grid(Checked):
 
 
 def read_grid() -> Grid:
-    """Read the file.
-
-    Raises:
-        UserError: it cannot be read, or a value in it is wrong.
-    """
+    """Read the file; raise UserError for a wrong value."""
     return read_yaml(GRID, Grid)

@@ -6,7 +6,7 @@ import pytest
 from seeds.statistics import compare
 from stages.report.style import TRAININGS, use_style
 from study.notes.figures import Effect, curves, findings, looks_of, patience
-from study.sizes.picture import Line, finding
+from study.sizes.picture import finding
 
 LOSS = {"adam": np.array([[0.6, 0.4, 0.2], [0.8, 0.4, 0.4]]), "sgd": np.array([[1.0, 0.9, 0.8], [1.0, 0.7, 0.6]])}
 VAL_LOSS = {name: values + 0.1 for name, values in LOSS.items()}
@@ -80,9 +80,9 @@ def test_patience_shows_what_it_keeps_and_what_it_costs_and_no_band_goes_beyond_
 def test_the_title_of_the_sizes_names_the_networks_that_dropout_hurts():
     noise = np.array([-1, 1, 0, 1, -1, 0, 1, -1])
     effects = compare({"lower": -1 + 0.1 * noise, "none": noise, "higher": 1 + 0.1 * noise})
-    helped = Line("large", "0.5", {1: effects["lower"], 9: effects["none"]})
-    hurt = Line("small", "0.5", {9: effects["higher"], 1: effects["none"]})
-    title = finding([helped, hurt])
+    helped = {"large": {1: effects["lower"], 9: effects["none"]}}
+    hurt = {"small": {9: effects["higher"], 1: effects["none"]}}
+    title = finding(helped | hurt)
     assert title.startswith("Dropout lowers the loss")
     assert title.endswith("small")
-    assert "not shown" in finding([hurt])
+    assert "not shown" in finding(hurt)

@@ -174,7 +174,7 @@ def test_a_planted_effect_is_significant_and_noise_is_not(tmp_path, monkeypatch)
     values[Cell("dense-100", 10, 0.5), True]["kept_val_accuracy"] += 1
     significant = {
         (each.claim.value, each.claim.early_stopping, each.cell): each.pays
-        for each in effects.effects(grid, values)
+        for each in effects.effects_of(grid, values)
         if each.found.is_significant
     }
     assert significant == {
