@@ -1,7 +1,7 @@
 """Train the notes' last model with plain Keras, for comparison with this project.
 
-Runs `fit` on float64 arrays with the stock callbacks and Keras's defaults. Imports nothing from the project. Prints a
-line per epoch and, at the end, the epochs run and the scores as one line of JSON.
+Runs `fit` on float64 arrays with Keras's own callbacks and defaults, and imports nothing from the project. Reads the
+raw files in $FASHION_MNIST_DIR or data/raw. Prints one line per epoch, then the epochs run and the scores as JSON.
 
     python -m benchmarks.notes --seed 0
 """
@@ -47,7 +47,6 @@ def load_data(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 def main() -> None:
     """Train once, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of the four raw files ($FASHION_MNIST_DIR, or data/raw)")
     parser.add_argument("--seed", type=int, help="for keras.utils.set_random_seed (unseeded, as in the notes)")
     parser.add_argument("--epochs", type=int, default=20, help="train at most this many epochs (20)")
     parser.add_argument("--no-early-stopping", action="store_true", help="run all epochs, for a fixed amount of work")
@@ -57,7 +56,7 @@ def main() -> None:
     if arguments.seed is not None:
         keras.utils.set_random_seed(arguments.seed)
 
-    folder = arguments.data or Path(os.environ.get("FASHION_MNIST_DIR", "data/raw"))
+    folder = Path(os.environ.get("FASHION_MNIST_DIR", "data/raw"))
     (train_input, train_target), (test_input, test_target) = load_data(folder, "train"), load_data(folder, "t10k")
     if arguments.images:
         train_input, train_target = train_input[: arguments.images], train_target[: arguments.images]
