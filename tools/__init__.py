@@ -1,3 +1,3 @@
-"""What people run by hand beside the pipeline: python -m tools.predict, export, verify, summary, start."""
+"""Commands to run by hand: python -m tools.predict, export, verify, summary, start."""
 
 import stages  # noqa: F401  (sets the variables that decide bits, before NumPy is imported)

@@ -1,16 +1,14 @@
 """Classify picture files, or folders of them.
 
-A picture of the model's size is used as it is. Any other is stretched as `prepare` does it or, for a model of
-Fashion-MNIST, cut out and turned white on black as its authors did. A picture that cannot be read is named, the others
-are classified, and the exit code is 2.
+A picture of the model's size is used as it is. For a model of Fashion-MNIST, any other picture is prepared as the
+authors of the data did; otherwise it is stretched, as in `prepare`. If a picture cannot be read, one line names it, the
+others are classified, and the exit code is 2.
 """
 
 import argparse
 import csv
-import os
-import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +21,8 @@ from stages.base.process import run
 from stages.data.images import PREPARED, load_images
 from stages.data.pictures import open_picture, read_picture, read_pictures
 
-WHITE_ON_BLACK = ("fashion_mnist", "sample")  # cut out and centred by their authors
-CLOSE = 13  # 5% of 255: pixels this close to the background are background
-LIKELY = 0.1  # the probability from which the second class is printed too
-
-Row = tuple[Path, str, np.ndarray]  # a picture, its class, and the probability of each class, float [classes]
+WHITE_ON_BLACK = ("fashion_mnist", "sample")  # data sets of objects cut out by their authors
+CLOSE = 13  # 5% of 255: pixels that differ less from the background belong to it
 
 
 def arguments() -> argparse.Namespace:
@@ -41,10 +36,10 @@ def arguments() -> argparse.Namespace:
 
 
 def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read a photograph as the authors of Fashion-MNIST made theirs (Xiao et al. 2017, arXiv:1708.07747, figure 1).
+    """Read a photograph and prepare it as in Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747, figure 1).
 
-    The background, which has the colour of the corners, is cut off around the object and becomes black. The object is
-    scaled to the full size, centred, in grey. (Theirs is sharpened too.) A picture of the right size stays as it is.
+    The colour of the corners is the background. It is cropped around the object and becomes black. The object is scaled
+    to the full size and centred, in grey. (The authors also sharpen it.) A picture of the right size stays as it is.
 
     Args:
         path: the file.
@@ -69,51 +64,45 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     box = Image.fromarray(np.asarray(apart).max(axis=-1) > CLOSE).getbbox()
     grey = ImageChops.difference(picture.convert("L"), background.convert("L")).crop(box)
     grey = grey.point([value if value > CLOSE else 0 for value in range(256)])
-    grey = ImageOps.contain(grey, (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(ImageOps.pad(grey, (width, height), color=0))
+    return np.asarray(ImageOps.pad(grey, (width, height), Image.Resampling.LANCZOS, color=0))
 
 
-def print_table(rows: Iterable[Row], classes: Sequence[str], width: int) -> None:
-    """Print a line per picture: its class, its probability, and the second class where that is likely too."""
-    class_width = max(5, *map(len, classes))
-    print(f"{'image':{width}}  {'class':{class_width}}  prob.   or")
-    for file, name, probabilities in rows:
-        first, second = np.argsort(-probabilities, kind="stable")[:2]
-        line = f"{file!s:{width}}  {name:{class_width}}  {_rounded(probabilities[first]):6}"
-        other = f"  {classes[second]} {_rounded(probabilities[second])}" if probabilities[second] >= LIKELY else ""
-        print(f"{line}{other}".rstrip())
+def print_rows(files: Sequence[Path], probabilities: np.ndarray, classes: Sequence[str], as_csv: bool) -> None:
+    """Print the class of each picture and its probability; as CSV, the probabilities of all classes too.
 
-
-def _rounded(probability: float) -> str:
-    return f"{probability:.3f}" if probability < 0.9995 else ">0.999"  # a model is never certain
-
-
-def print_csv(rows: Iterable[Row], classes: Sequence[str]) -> None:
-    """Print a row per picture with a column for the probability of each class."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["image", "class", "probability", *classes])
-    writer.writerows([file, name, max(values), *values] for file, name, values in rows)
+    Args:
+        files: the n pictures.
+        probabilities: float [n, classes].
+        classes: their names.
+        as_csv: whether to print CSV.
+    """
+    rows = [(file, classes[each.argmax()], each) for file, each in zip(files, probabilities, strict=True)]
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["image", "class", "probability", *classes])
+        writer.writerows([file, name, max(each), *each] for file, name, each in rows)
+        return
+    file_width, class_width = max(len(str(file)) for file in files), max(map(len, classes))
+    for file, name, each in rows:
+        probability = f"{max(each):.3f}" if max(each) < 0.9995 else ">0.999"  # a model is never certain
+        print(f"{file!s:{file_width}}  {name:{class_width}}  {probability}")
 
 
 def main() -> None:
     """Picture files, models/best-model.keras -> their classes on the terminal."""
     options = arguments()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends the process
-    sys.stdout.reconfigure(errors="backslashreplace")  # a file name may not be UTF-8
-    is_folder = os.path.isdir  # Path.is_dir raises an error for a name that is too long
-    files = [file for path in options.images for file in (files_below(path) if is_folder(path) else [path])]
+    files = [file for path in options.images for file in (files_below(path) if path.is_dir() else [path])]
     if not files:
         raise UserError(f"no picture in {options.images[0]}")
     warn_if_edited()
     test = load_images(PREPARED, "test")
     dataset = load_json(Path("metrics/data.json"), "dataset")["dataset"]
-    classes, shape = test.classes.tolist(), test.images.shape[1:]
     read = read_cut_out if dataset in WHITE_ON_BLACK else read_picture
 
     from stages.evaluation.saved_models import load_model, predict
 
     model = load_model(options.model, test)
-    images, faults = read_pictures(files, shape, read, scratch=PREPARED)
+    images, faults = read_pictures(files, test.images.shape[1:], read, scratch=PREPARED)
     for number, fault in faults.items():
         print(f"{files[number]}: {fault}", file=sys.stderr)
     readable = [file for number, file in enumerate(files) if number not in faults]
@@ -121,13 +110,8 @@ def main() -> None:
         options.save_input.mkdir(parents=True, exist_ok=True)
         for number, (file, image) in enumerate(zip(readable, images, strict=True), 1):
             Image.fromarray(image).save(options.save_input / f"{number:05}-{file.stem[:100]}.png")
-    probabilities = predict(model, images) if readable else []
-    rows = [(file, classes[each.argmax()], each) for file, each in zip(readable, probabilities, strict=True)]
-    if options.csv:
-        print_csv(rows, classes)
-    else:
-        print_table(rows, classes, width=min(max(len(str(file)) for file in files), 60))
-    sys.stdout.flush()
+    if readable:
+        print_rows(readable, predict(model, images), test.classes.tolist(), options.csv)
     if faults:
         raise UserError(f"{len(faults)} of {len(files)} pictures could not be read, see above")
 

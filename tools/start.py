@@ -1,6 +1,6 @@
-"""Run the pipeline, or the embedded sample if Fashion-MNIST cannot be downloaded: the beginning of `make`.
+"""Run the pipeline, on the embedded sample if Fashion-MNIST cannot be downloaded: the beginning of `make`.
 
-Exit codes: 2 wrong parameters, otherwise those of `dvc repro`.
+Exit codes: 2 for wrong parameters, otherwise those of `dvc repro`.
 """
 
 import os
@@ -20,7 +20,7 @@ def fetch_raw_files() -> None:
     """Download the raw files if the next `dvc repro` needs them.
 
     Raises:
-        DataUnreachable: they are neither on this machine nor available from the network.
+        DataUnreachable: the files are not on this machine and cannot be downloaded.
     """
     registry = read_registry()
     if on_this_machine(registry):

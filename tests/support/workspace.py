@@ -18,7 +18,6 @@ from stages.base.params import Params, read_params
 from stages.base.process import LOCK
 from stages.data.images import Images
 from stages.training.store import STORE
-from tools.export import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = {"dataset": "sample", "limit": 600}  # 480 for training, 120 for validation, 600 for test
@@ -108,6 +107,6 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 
 
 needs_onnx = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in PACKAGES),
+    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime", "tf2onnx")),
     reason="onnx, onnxruntime or tf2onnx not installed: make export installs them",
 )
