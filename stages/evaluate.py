@@ -1,4 +1,4 @@
-"""Measure the kept model on training, validation and test images; check that saving and loading lost nothing."""
+"""Measure the kept model on training, validation and test images; check that the saved files agree."""
 
 from pathlib import Path
 
@@ -6,17 +6,15 @@ from stages.base.files import save_csv, save_json
 from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
 from stages.base.process import outputs, run
 from stages.data.images import PREPARED, load_images
-from stages.evaluation.results import Evaluation, MeasuredOnTest, Prediction, predictions_of
+from stages.evaluation.results import PREDICTION, Evaluation, MeasuredOnTest
 from stages.evaluation.scores import (
     ClassScores,
     ReliabilityBin,
-    expected_calibration_error,
+    calibration,
     macro_f1,
     per_class,
     reliability,
 )
-
-BEST_MODEL, WHOLE_MODEL = Path("models/best-model.keras"), Path("models/model_whole.keras")
 
 
 def main() -> None:
@@ -30,9 +28,7 @@ def main() -> None:
     test = load_images(PREPARED, "test")
 
     from stages.evaluation.saved_models import (
-        check_network,
         check_saved_models,
-        have_equal_weights,
         load_model,
         load_weights,
         measure,
@@ -43,22 +39,16 @@ def main() -> None:
 
     rebuilt = compiled_model(val, params)
     load_weights(rebuilt, Path("models/model.weights.h5"))
-    best, whole = load_model(BEST_MODEL, val), load_model(WHOLE_MODEL, val)
-    check_network(BEST_MODEL, best, rebuilt)
-    check_network(WHOLE_MODEL, whole, rebuilt)
-    validation = check_saved_models(whole, rebuilt, val)
-    right = round(validation.accuracy * len(val.labels))
+    best, whole = load_model(Path("models/best-model.keras"), val), load_model(Path("models/model_whole.keras"), val)
+    right = round(check_saved_models(whole, rebuilt, val).accuracy * len(val.labels))
     print(f"save and load agree: argmax and accuracy both {right} of {len(val.labels)} validation images")
 
-    if have_equal_weights(best, whole):  # the default: then validation is measured already
-        best = whole
-    else:
-        validation = measure(best, val)
-    training = measure(best, train)
+    training, validation = measure(best, train), measure(best, val)
     on_test, probabilities = measure_and_predict(best, test)
-    scores = per_class(test.labels, probabilities.argmax(axis=-1))
+    predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # [n]
+    scores = per_class(test.labels, predicted)
     bins = reliability(probabilities, test.labels)
-    more = {"macro_f1": macro_f1(scores.values()), "ece": expected_calibration_error(bins)}
+    more = {"macro_f1": macro_f1(scores.values()), "ece": calibration(bins).error}
     evaluation = Evaluation(
         training=training,
         validation=validation,
@@ -67,7 +57,8 @@ def main() -> None:
     )
     with outputs(inputs) as begin:
         save_json(begin(Path("metrics/evaluation.json")), evaluation.model_dump(exclude_none=True))
-        save_csv(begin(Path("plots/predictions.csv")), Prediction._fields, predictions_of(probabilities, test))
+        predictions = zip(test.classes[test.labels], test.classes[predicted], confidence, strict=True)
+        save_csv(begin(Path("plots/predictions.csv")), PREDICTION, predictions)
         rows = ([test.classes[label], *score] for label, score in scores.items())
         save_csv(begin(Path("plots/per_class.csv")), ["class", *ClassScores._fields], rows)
         save_csv(begin(Path("plots/reliability.csv")), ReliabilityBin._fields, bins)

@@ -1,25 +1,23 @@
-"""Draw the tables and the test images as pictures, collect the run in one page, and write the card of its model."""
+"""Draw the tables and the test images as pictures, and write the page of the run and the model card."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from stages.base.files import load, load_csv, load_json, unusable
+from stages.base.files import load, load_csv, load_json
 from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
 from stages.base.params import METRICS
 from stages.base.process import outputs, run
 from stages.data.images import PREPARED, Counts, load_images
-from stages.evaluation.results import Evaluation, load_predictions, load_reliability, load_scores
+from stages.evaluation.results import Evaluation, load_predictions
+from stages.evaluation.scores import ClassScores, ReliabilityBin, calibration
 from stages.report.charts import confusion, curves, reliability_diagram
 from stages.report.documents import Run, card, page
 from stages.report.galleries import examples, worst_mistakes
 from stages.report.pages import picture
 from stages.report.style import missing_letters, save_png, use_style
 from stages.training.result import RATE, TrainingResult
-
-HISTORY = Path("plots/history.csv")
-COUNTS, TRAIN = Path("metrics/data.json"), Path("metrics/train.json")
 
 
 def main() -> None:
@@ -28,38 +26,32 @@ def main() -> None:
     params = inputs.params
     check_made_with(PREPARED_WITH, params)
     check_made_with(TRAINED_WITH, params)
-    epochs = load_csv(HISTORY, dict.fromkeys(METRICS, float), optional=[RATE])
-    train = load(TRAIN, TrainingResult)
-    if not 1 <= train.best_epoch <= train.epochs == len(epochs):
-        raise unusable(TRAIN, f"it does not describe the training in {HISTORY}")
+    epochs = load_csv(Path("plots/history.csv"), dict.fromkeys(METRICS, float), optional=[RATE])
+    bins = [ReliabilityBin(**row) for row in load_csv(Path("plots/reliability.csv"), ReliabilityBin.__annotations__)]
     test = load_images(PREPARED, "test")
-    data = load(COUNTS, Counts)
-    if data.test != len(test.labels):
-        raise unusable(COUNTS, "its images are not those in data/prepared/")
     predicted, confidence = load_predictions(Path("plots/predictions.csv"), test)
     results = Run(
         test,
         predicted,
         confidence,
-        train,
-        ending=train.why_it_ended(params.monitor, params.patience, params.min_delta),
+        train=load(Path("metrics/train.json"), TrainingResult),
         evaluation=load(Path("metrics/evaluation.json"), Evaluation),
-        scores=load_scores(Path("plots/per_class.csv")),
-        bins=load_reliability(Path("plots/reliability.csv")),
+        scores=load_csv(Path("plots/per_class.csv"), {"class": str} | ClassScores.__annotations__),
+        calibration=calibration(bins),
         params=params.used(),
-        data=data,
+        data=load(Path("metrics/data.json"), Counts),
         environment=load_json(Path("metrics/environment.json")),
     )
 
     use_style()
     if letters := missing_letters(test.classes):
-        print(f"the font of the pictures has no {' '.join(letters)}: boxes in their place", file=sys.stderr)
+        print(f"the font of the pictures lacks {' '.join(letters)}: they appear as boxes", file=sys.stderr)
     history = {name: np.array([row[name] for row in epochs]) for name in epochs[0]}
     has_penalty = results.evaluation.validation.penalty is not None
     figures = {
-        Path("plots/curves.png"): curves(history, train, params.dropout, has_penalty),
+        Path("plots/curves.png"): curves(history, results.train, params.dropout, has_penalty),
         Path("plots/confusion.png"): confusion(test.labels, predicted, test.classes),
-        Path("plots/reliability.png"): reliability_diagram(results.bins),
+        Path("plots/reliability.png"): reliability_diagram(bins, results.calibration),
         Path("plots/mistakes.png"): worst_mistakes(test, predicted, confidence),
         Path("plots/examples.png"): examples(test, predicted),
     }

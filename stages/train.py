@@ -1,4 +1,4 @@
-"""Train the classifier, keep the best epoch, stop when the monitored metric no longer improves."""
+"""Train the classifier, keep the best epoch, and stop when the monitored metric no longer improves."""
 
 import sys
 from pathlib import Path
@@ -47,7 +47,7 @@ def main() -> None:
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
         own = own_callbacks(params)
         for name in without_batch_events(own):
-            print(f"{name} gets the events of epochs, and none of batches: an epoch is one call", file=sys.stderr)
+            print(f"{name}: batch events never come, because an epoch is one call of TensorFlow", file=sys.stderr)
         callbacks = [
             StopIfSignalled(),
             checkpoint(best_model, params.monitor, params.save_best_only),
@@ -60,8 +60,8 @@ def main() -> None:
         make_canonical(best_model)
         model.save(whole_model)
         make_canonical(whole_model)
-        # The weights come last: HDF5 crashes the process if the disk is full, and the temporary copy that
-        # make_canonical has just deleted was larger than this file.
+        # Save the weights last. HDF5 crashes the process if the disk is full, but make_canonical has just deleted a
+        # temporary file that was larger than the weights.
         model.save_weights(begin(Path("models/model.weights.h5")))
         save_json(begin(TRAINED_WITH), inputs.used())
         save_json(begin(Path("metrics/environment.json")), computed_by)
@@ -71,8 +71,8 @@ def main() -> None:
         result = result_of(history, params.monitor, params.save_best_only, stopped_epoch(stopping))
         save_json(begin(Path("metrics/train.json")), result.model_dump())
     print(epochs.summary())
-    print(result.why_it_ended(params.monitor, params.patience, params.min_delta))
-    print(f"{BEST_MODEL} keeps epoch {result.best_epoch}, {params.monitor} {getattr(result, params.monitor):.4f}")
+    best = f"{params.monitor} {getattr(result, params.monitor):.4f}"
+    print(f"{result.how_it_ended()}; {BEST_MODEL} keeps epoch {result.best_epoch}, {best}")
 
 
 if __name__ == "__main__":

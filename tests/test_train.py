@@ -28,7 +28,8 @@ def test_train_keeps_the_best_epoch_and_stops_after_it(workspace, capsys):
     # the checkpoint, the whole model and the weights are all that epoch
     val = load_images(PREPARED, "val")
     best, whole = (keras.models.load_model(f"models/{name}.keras") for name in ("best-model", "model_whole"))
-    assert measure(best, val).model_dump() == {"loss": metrics["val_loss"], "accuracy": metrics["val_accuracy"]}
+    measured = measure(best, val)
+    assert (measured.loss, measured.accuracy) == (metrics["val_loss"], metrics["val_accuracy"])
     for one, other in zip(best.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert f"epoch {metrics['best_epoch']}" in capsys.readouterr().out.splitlines()[-1]

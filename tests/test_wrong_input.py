@@ -87,18 +87,14 @@ def scale_weights(path: str, factor: float) -> None:
     model.save(path)
 
 
-def save_model(path: str, side: int, activation: str | None, loss: str | None) -> None:
-    """Save a model that is not of this project."""
+def save_model(path: str, side: int, activation: str | None) -> None:
+    """Save a model from another project."""
     layers = [keras.Input((side, side), dtype="uint8"), keras.layers.Flatten(), keras.layers.Dense(10, activation)]
-    model = keras.Sequential(layers)
-    if loss:
-        model.compile(loss=loss, metrics=["accuracy"])
-    model.save(path)
+    keras.Sequential(layers).save(path)
 
 
 PREPARED, BEST, WEIGHTS = "data/prepared/train_images.npy", "models/best-model.keras", "models/model.weights.h5"
-LOSS = "sparse_categorical_crossentropy"
-HISTORY = "plots/history.csv"
+HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n"
 
 
 @pytest.mark.parametrize(
@@ -107,24 +103,27 @@ HISTORY = "plots/history.csv"
         (train, lambda: Path(PREPARED).unlink(), PREPARED),
         (train, lambda: np.save("data/prepared/train_labels.npy", np.full(480, 10, np.uint8)), "data/prepared/train_"),
         (train, lambda: write_params(Path(), **SMALL, optimizer="sgd", learning_rate=1e30), "learning_rate"),
-        (evaluate, lambda: Path(BEST).unlink(), BEST),
-        (evaluate, lambda: os.truncate(BEST, 9_000), BEST),
-        (evaluate, lambda: save_model(BEST, 8, "softmax", LOSS), BEST),
-        (evaluate, lambda: save_model(BEST, 28, None, LOSS), BEST),  # its outputs are not probabilities
-        (evaluate, lambda: save_model(BEST, 28, "softmax", None), BEST),  # it cannot be evaluated
+        (evaluate, lambda: remove(BEST), BEST),
+        (evaluate, lambda: (remove(BEST), Path(BEST).mkdir()), BEST),
+        (evaluate, lambda: write(BEST, ""), BEST),
+        (evaluate, lambda: truncate(BEST), BEST),
+        (evaluate, lambda: save_model(BEST, 8, "softmax"), BEST),
+        (evaluate, lambda: save_model(BEST, 28, None), BEST),  # its outputs are not probabilities
         (evaluate, lambda: scale_weights(BEST, np.nan), BEST),
-        (evaluate, lambda: Path(WEIGHTS).unlink(), WEIGHTS),
-        (evaluate, lambda: os.truncate(WEIGHTS, 9_000), WEIGHTS),
+        (evaluate, lambda: remove(WEIGHTS), WEIGHTS),
+        (evaluate, lambda: truncate(WEIGHTS), WEIGHTS),
         (evaluate, lambda: scale_weights("models/model_whole.keras", -1), "model_whole.keras"),  # not of one training
         (evaluate, lambda: edit("models/params.json", '"dropout": 0.3', '"dropout": 0.25'), "dropout"),
         (evaluate, lambda: edit("data/prepared/params.json", '"sample"', '"images"'), "dataset"),
-        (plot, lambda: Path(HISTORY).unlink(), HISTORY),
-        (plot, lambda: os.truncate(HISTORY, 70), HISTORY),
-        (plot, lambda: edit(HISTORY, "\n2,", "\n2,0,0,0,0\n3,"), "metrics/train.json"),  # another training
+        (evaluate, lambda: remove("models/params.json"), "models/params.json"),
+        (plot, lambda: remove("plots/history.csv"), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", ""), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0."), "plots/history.csv"),
+        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0.9,x,1\n"), "plots/history.csv"),
+        (plot, lambda: write("plots/predictions.csv", "actual,predicted,confidence\nBag,Bag,0.9\n"), "predictions.csv"),
         (plot, lambda: edit("plots/predictions.csv", ",Bag,", ",bags,"), "plots/predictions.csv"),
-        (plot, lambda: Path("metrics/train.json").write_text("{}"), "metrics/train.json"),
-        (plot, lambda: edit("metrics/data.json", '"test": 600', '"test": 9'), "metrics/data.json"),
-        (plot, lambda: Path("metrics/evaluation.json").write_text('{"test": {}}'), "metrics/evaluation.json"),
+        (plot, lambda: write("metrics/train.json", "{}"), "metrics/train.json"),
+        (plot, lambda: write("metrics/evaluation.json", json.dumps({"test": {}})), "metrics/evaluation.json"),
     ],
 )
 def test_a_wrong_file(complete: Path, capsys, stage, change: Callable[[], object], keyword: str):

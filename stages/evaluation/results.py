@@ -1,21 +1,21 @@
-"""The results of `evaluate`: metrics/evaluation.json and three tables, as `plot` reads them."""
+"""The results of `evaluate` for `plot`: metrics/evaluation.json and the table of predictions."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from stages.base.files import JsonFile, load_csv, unusable
 from stages.data.images import Images
-from stages.evaluation.scores import ClassScores, ReliabilityBin
+
+PREDICTION = ("actual", "predicted", "confidence")  # a row of plots/predictions.csv: a test image
 
 
 class Measured(JsonFile):
-    """Loss and accuracy on some images, as Keras defines them, but the loss without penalties."""
+    """Loss and accuracy on some images."""
 
     loss: float  # cross-entropy
     accuracy: float
-    penalty: float | None = None  # such as weight decay; None: the network has none. Keras adds it to its loss
+    penalty: float | None = None  # such as weight decay; Keras includes it in its loss. None: the network has none
 
 
 class MeasuredOnTest(Measured):
@@ -28,7 +28,7 @@ class MeasuredOnTest(Measured):
 class Size(JsonFile):
     """The size of a model."""
 
-    parameters: int  # also those that training does not change
+    parameters: int  # trainable or not
     operations: int  # floating-point operations per image
 
 
@@ -46,55 +46,15 @@ class Evaluation(JsonFile):
         return self.validation.loss - self.training.loss
 
 
-class Prediction(NamedTuple):
-    """A row of plots/predictions.csv: a test image."""
-
-    actual: str
-    predicted: str
-    confidence: float  # the probability of the predicted class
-
-
-def predictions_of(probabilities: np.ndarray, test: Images) -> list[Prediction]:
-    """Return the table of predictions.
-
-    Args:
-        probabilities: float [n, classes].
-        test: the n test images.
-    """
-    names = test.classes.tolist()
-    predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # [n]
-    rows = zip(test.labels, predicted, confidence, strict=True)
-    return [Prediction(names[label], names[answer], share) for label, answer, share in rows]
-
-
 def load_predictions(path: Path, test: Images) -> tuple[np.ndarray, np.ndarray]:
-    """Return the predicted class of each test image, int [n], and its probability, float [n].
+    """Read the predicted class of each test image, int [n], and its probability, float [n].
 
     Raises:
-        UserError: the file is missing or damaged, or its images are not the test images.
+        UserError: the file is missing or damaged, or has other images than the test images.
     """
-    rows = [Prediction(**row) for row in load_csv(path, Prediction.__annotations__)]
+    rows = load_csv(path, dict(zip(PREDICTION, (str, str, float), strict=True)))
     position = {name: number for number, name in enumerate(test.classes.tolist())}
-    same_images = [row.actual for row in rows] == test.classes[test.labels].tolist()
-    if not same_images or any(row.predicted not in position for row in rows):
+    actual, predicted = ([position.get(row[column]) for row in rows] for column in PREDICTION[:2])
+    if actual != test.labels.tolist() or None in predicted:
         raise unusable(path, "its images are not those in data/prepared/")
-    return np.array([position[row.predicted] for row in rows]), np.array([row.confidence for row in rows])
-
-
-def load_scores(path: Path) -> dict[str, ClassScores]:
-    """Return the scores by the name of the class.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    rows = load_csv(path, {"class": str, **ClassScores.__annotations__})
-    return {row.pop("class"): ClassScores(**row) for row in rows}
-
-
-def load_reliability(path: Path) -> list[ReliabilityBin]:
-    """Return accuracy by confidence.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    return [ReliabilityBin(**row) for row in load_csv(path, ReliabilityBin.__annotations__)]
+    return np.array(predicted), np.array([row["confidence"] for row in rows])

@@ -1,4 +1,4 @@
-"""Load saved models, measure them, and check that they agree with each other."""
+"""Load saved models, measure them, and check that they agree."""
 
 import warnings
 import zipfile
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.base.files import leaves, unusable
+from stages.base.files import unusable
 from stages.data.images import Images
 from stages.evaluation.results import Measured, Size
 from stages.training.backend import keras, tf
@@ -17,34 +17,32 @@ from stages.training.model import evaluation_batch
 
 
 def load_model(path: Path, data: Images) -> keras.Model:
-    """Load a compiled model that takes images of this shape and gives probabilities of these classes.
+    """Load a model that takes images of this shape and returns probabilities of these classes.
 
     Raises:
-        UserError: the file is missing or damaged, or has another model.
+        UserError: the file is missing or damaged, or its model does not fit the images.
     """
     try:
         zipfile.ZipFile(path).close()  # Keras would call a damaged file missing
-        with warnings.catch_warnings(action="ignore"):  # an optimizer that was never trained has no state to load
+        with warnings.catch_warnings(action="ignore"):  # the optimizer of an untrained model has no state
             model = keras.models.load_model(path)
         shapes = (model.input_shape, model.output_shape)
     except Exception as error:  # each part of Keras raises its own exceptions for a damaged file
         raise unusable(path, error) from error
     expected = ((None, *data.images.shape[1:]), (None, len(data.classes)))
     if shapes != expected:
-        raise unusable(path, f"its input and output are {shapes}, the data asks for {expected}")
+        raise unusable(path, f"input and output must be {expected}, got {shapes}")
     probabilities = np.asarray(model(data.images[:1]))  # [1, classes]
     if not np.isclose(probabilities.sum(), 1, atol=1e-3) or probabilities.min() < 0:  # also for NaN
         raise unusable(path, "its outputs are not probabilities")
-    if not model.compiled:
-        raise unusable(path, "it was saved without a loss, so it cannot be evaluated")
     return model
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Load what `save_weights` wrote into a model.
+    """Load the weights that `save_weights` wrote.
 
     Raises:
-        UserError: the file is missing or damaged, or has the weights of another network.
+        UserError: the file is missing or damaged, or its weights do not fit the model.
     """
     try:
         path.open("rb").close()  # for a plain error message
@@ -54,29 +52,17 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise unusable(path, error) from error
 
 
-def check_network(path: Path, model: keras.Model, expected: keras.Model) -> None:
-    """Check that a saved model has the layers, with rates and seeds, of the model that the parameters describe.
-
-    Raises:
-        UserError: a layer or a setting is different.
-    """
-    saved, described = (dict(leaves(each.get_config())) for each in (model, expected))
-    for name in described | saved:
-        if saved.get(name) != described.get(name):
-            raise unusable(path, f"its {name} is {saved.get(name)!r}, and the parameters say {described.get(name)!r}")
-
-
 def measure(model: keras.Model, data: Images) -> Measured:
     """Return the loss and accuracy of `measure_and_predict`."""
     return measure_and_predict(model, data)[0]
 
 
 def measure_and_predict(model: keras.Model, data: Images) -> tuple[Measured, np.ndarray]:
-    """Return what Keras's `evaluate` and `predict` return, to the bit, in one pass; penalties stand apart.
+    """Return the values of Keras's `evaluate` and `predict`, to the bit, in one pass; penalties are not in the loss.
 
     Args:
-        model: compiled. Only its weights may change between two calls.
-        data: the images.
+        model: the model. Only its weights may change between two calls.
+        data: n images.
 
     Returns:
         Loss and accuracy; the probabilities, float32 [n, classes].
@@ -96,7 +82,7 @@ def measure_and_predict(model: keras.Model, data: Images) -> tuple[Measured, np.
     return Measured(**means), np.concatenate(probabilities)
 
 
-@lru_cache(maxsize=1)  # one model after the other is measured, each on several sets of images
+@lru_cache(maxsize=1)  # traced once for all the sets of images that a model is measured on
 def _step(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, ...]]:
     """Return a function of a batch, uint8 [k, ...] and uint8 [k].
 
@@ -138,17 +124,12 @@ def size_of(model: keras.Model) -> Size:
     return Size(parameters=model.count_params(), operations=counted.total_float_ops)
 
 
-def have_equal_weights(one: keras.Model, other: keras.Model) -> bool:
-    """Return whether two models of the same network have the same weights."""
-    return all(np.array_equal(*pair) for pair in zip(one.get_weights(), other.get_weights(), strict=True))
-
-
 def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -> Measured:
-    """Run the check of the notes: the loaded model and the loaded weights predict the same classes.
+    """Check, as the notes do, that the loaded model and the loaded weights predict the same classes.
 
     Args:
-        whole: the model of model_whole.keras.
-        rebuilt: the network of the parameters with the weights of model.weights.h5.
+        whole: the model in model_whole.keras.
+        rebuilt: a new network with the weights in model.weights.h5.
         data: the validation images.
 
     Returns:
@@ -157,16 +138,15 @@ def check_saved_models(whole: keras.Model, rebuilt: keras.Model, data: Images) -
     Raises:
         UserError: the models disagree.
     """
-    measured, probabilities = measure_and_predict(whole, data)
-    from_whole = probabilities.argmax(axis=-1)  # [n]
-    equal = have_equal_weights(whole, rebuilt)
-    from_weights = from_whole if equal else predict(rebuilt, data.images).argmax(axis=-1)  # [n]
-    if different := int(np.sum(from_whole != from_weights)):
+    measured, of_whole = measure_and_predict(whole, data)
+    _, of_rebuilt = measure_and_predict(rebuilt, data)
+    predicted = of_whole.argmax(axis=-1)  # [n]
+    if different := int(np.sum(predicted != of_rebuilt.argmax(axis=-1))):
         raise UserError(
-            f"model_whole.keras and model.weights.h5 disagree on {different} of {len(data.labels)} validation images: "
-            "they come from different trainings; to train again: dvc repro --force train"
+            f"model_whole.keras and model.weights.h5 must predict the same classes, but disagree on {different} of "
+            f"{len(data.labels)} validation images; to train again: dvc repro --force train"
         )
-    correct = int(np.sum(from_whole == data.labels))
-    if round(measured.accuracy * len(data.labels)) != correct:  # compared as counts, because accuracy is a float32
-        raise RuntimeError(f"argmax is right on {correct} of {len(data.labels)} images, Keras says {measured.accuracy}")
+    right = int(np.sum(predicted == data.labels))
+    if round(measured.accuracy * len(data.labels)) != right:  # compare counts, because accuracy is a float32
+        raise RuntimeError(f"argmax is right on {right} of {len(data.labels)} images, but accuracy {measured.accuracy}")
     return measured

@@ -1,4 +1,4 @@
-"""Scores of a classifier: per class, and how well its confidence fits its accuracy. Arrays in, plain numbers out."""
+"""Compute the scores of a classifier: per class, and its calibration. Arrays in, plain numbers out."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,24 +8,24 @@ import numpy as np
 
 from stages.base.imports import skip_imports
 
-# scikit-learn and scipy.stats take half a second each to import. So only the functions that need them do, and `plot`
-# and the end of `make` import neither.
+# scikit-learn and scipy.stats take half a second each to import, so only the functions that need them import them:
+# `plot` and the end of `make` need neither.
 
 
 class ReliabilityBin(NamedTuple):
-    """The images whose confidence, the highest probability of an image, falls into one bin."""
+    """The images whose confidence, the probability of the predicted class, falls into one bin."""
 
     confidence: float  # mean
-    accuracy: float  # the share of these images that is classified correctly
+    accuracy: float  # share of these images that is classified correctly
     low: float  # Wilson's 95% interval of the accuracy
     high: float
     count: int
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
-    """Group images by confidence into equal bins of (0, 1], without the empty ones.
+    """Group images by confidence into bins of equal width in (0, 1], and leave out empty bins.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, who use 15 bins.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, with 15 bins.
 
     Args:
         probabilities: float [n, classes].
@@ -46,40 +46,35 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
     return table
 
 
-def expected_calibration_error(table: Sequence[ReliabilityBin]) -> float:
-    """Return the mean distance between confidence and accuracy, weighted by count (Guo et al. 2017, equation 3)."""
-    # fsum: the built-in sum rounds in another way from Python 3.12 on
-    return math.fsum(row.count * abs(row.accuracy - row.confidence) for row in table) / sum(row.count for row in table)
+class Calibration(NamedTuple):
+    """How well confidence fits accuracy. The last two values are those of a perfectly calibrated model, by chance."""
+
+    confidence: float  # mean
+    right: int  # number of images classified correctly
+    count: int  # number of images
+    error: float  # expected calibration error
+    difference_by_chance: float  # between mean confidence and accuracy: at most this in 95% of cases
+    error_by_chance: float  # mean; it is large if the bins have few images
 
 
-def confidence_and_right(table: Sequence[ReliabilityBin]) -> tuple[float, int, int]:
-    """Return the mean confidence of all images, how many are classified correctly, and how many there are."""
-    count = sum(row.count for row in table)
-    right = sum(round(row.accuracy * row.count) for row in table)
-    return math.fsum(row.count * row.confidence for row in table) / count, right, count
+def calibration(table: Sequence[ReliabilityBin]) -> Calibration:
+    """Return the calibration over all bins; `error` is Guo et al. 2017, equation 3.
 
-
-def _variances(table: Sequence[ReliabilityBin]) -> list[float]:
-    """Return the variance of the number of correct images in each bin of a perfectly calibrated model."""
-    return [row.count * row.confidence * (1 - row.confidence) for row in table]
-
-
-def difference_by_chance(table: Sequence[ReliabilityBin]) -> float:
-    """Return how far mean confidence and accuracy of a perfectly calibrated model differ in 95% of cases, at most.
-
-    A normal approximation, but at least one image: with few images or probabilities near 1 it would be less.
+    The number of correct images in a bin of a perfectly calibrated model is about normally distributed. Its standard
+    deviation gives both values by chance. With few images, or probabilities near 1, the normal distribution is too
+    narrow, so `difference_by_chance` is at least one image.
     """
     count = sum(row.count for row in table)
-    return max(1.96 * math.sqrt(sum(_variances(table))), 1) / count
-
-
-def error_by_chance(table: Sequence[ReliabilityBin]) -> float:
-    """Return the mean expected calibration error of a perfectly calibrated model, in a normal approximation.
-
-    It is not 0, because it is a mean of distances, and it is large if the bins have few images.
-    """
-    distances = (math.sqrt(2 / math.pi * variance) for variance in _variances(table))  # of a normal variable from 0
-    return sum(distances) / sum(row.count for row in table)
+    variances = [row.count * row.confidence * (1 - row.confidence) for row in table]
+    # fsum, because the built-in sum rounds differently from Python 3.12 on
+    return Calibration(
+        confidence=math.fsum(row.count * row.confidence for row in table) / count,
+        right=sum(round(row.accuracy * row.count) for row in table),
+        count=count,
+        error=math.fsum(row.count * abs(row.accuracy - row.confidence) for row in table) / count,
+        difference_by_chance=max(1.96 * math.sqrt(math.fsum(variances)), 1) / count,
+        error_by_chance=math.fsum(math.sqrt(2 / math.pi * variance) for variance in variances) / count,
+    )
 
 
 class ClassScores(NamedTuple):

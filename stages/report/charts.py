@@ -1,4 +1,4 @@
-"""Draw the charts of a run: curves, confusion matrix, reliability diagram. Each title states a finding."""
+"""Draw the charts of a run: curves, confusion matrix and reliability diagram. Each title states a finding."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stages.evaluation.scores import (
-    ReliabilityBin,
-    confidence_and_right,
-    difference_by_chance,
-    expected_calibration_error,
-)
+from stages.evaluation.scores import Calibration, ReliabilityBin
 from stages.report.style import (
     KEPT,
     LOWERED,
@@ -26,7 +21,7 @@ from stages.report.style import (
 )
 from stages.training.result import RATE, TrainingResult
 
-MOST_CLASSES = 18  # in a confusion matrix of the usual width; with more it grows
+MOST_CLASSES = 18  # in a confusion matrix of width WIDTH; with more classes it grows
 
 
 def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float, has_penalty: bool = False) -> Figure:
@@ -34,9 +29,9 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
 
     Args:
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can change; float [epochs].
-        train: the kept epoch and the stop.
-        dropout: the rate.
-        has_penalty: whether the losses include a penalty of the network, such as weight decay.
+        train: which epoch is kept, and how the training ended.
+        dropout: the rate of the network.
+        has_penalty: whether the losses include a penalty, such as weight decay.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
     epochs = range(1, len(history["loss"]) + 1)
@@ -52,7 +47,7 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
     for axes, metric, unit in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), (loss_unit, "share of images"), strict=True
     ):
-        # The training line begins far from the other one, and the validation line ends at the edge.
+        # Labels stand where the lines are apart: at the first training value and at the last validation value.
         for name, look, label, point in (
             (metric, TRAINING, training, 0),
             (f"val_{metric}", VALIDATION, "validation", -1),
@@ -77,7 +72,7 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix; the title names the two most frequent mistakes, and frames mark them.
+    """Draw the confusion matrix; the title names the two most frequent mistakes, which have frames.
 
     Args:
         labels: the true class of each image, int [n].
@@ -117,29 +112,29 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     return figure
 
 
-def reliability_diagram(table: list[ReliabilityBin]) -> Figure:
-    """Draw accuracy over confidence, and how many images each bin has.
+def reliability_diagram(table: list[ReliabilityBin], calibration: Calibration) -> Figure:
+    """Draw accuracy over confidence, and the number of images in each bin.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", figure 1.
     """
-    confidence, accuracy, low, high, count = np.array(table).T  # float [bins] each
-    mean_confidence, right, total = confidence_and_right(table)
-    difference, by_chance = mean_confidence - right / total, difference_by_chance(table)
+    accuracy = calibration.right / calibration.count
+    difference, by_chance = calibration.confidence - accuracy, calibration.difference_by_chance
     verdict = "no over- or underconfidence shown"
     if abs(difference) > by_chance:
         verdict = f"{'over' if difference > 0 else 'under'}confident by {abs(difference) * 100:.1f} points"
 
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(
-        f"Mean confidence {mean_confidence:.2%}, accuracy {right / total:.2%}: {verdict} "
+        f"Mean confidence {calibration.confidence:.2%}, accuracy {accuracy:.2%}: {verdict} "
         f"(by chance: ±{by_chance * 100:.1f})\n"
-        f"Expected calibration error {expected_calibration_error(table):.1%}, {total:,} test images"
+        f"Expected calibration error {calibration.error:.1%}, {calibration.count:,} test images"
     )
+    confidence, shares, low, high, count = np.array(table).T  # float [bins] each
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="#555555", linestyle="--", label="perfectly calibrated")
-    interval = np.array((accuracy - low, high - accuracy))  # [2, bins]
+    interval = np.array((shares - low, high - shares))  # [2, bins]
     look = {"color": TEST, "linestyle": "none", "marker": "o", "markersize": 6, "capsize": 3, "clip_on": False}
-    above.errorbar(confidence, accuracy, yerr=interval, **look, label="test images, with 95% interval")
+    above.errorbar(confidence, shares, yerr=interval, **look, label="test images, with 95% interval")
     above.set(ylabel="accuracy (share that is right)", xlim=(0, 1.02), ylim=(0, 1.02))
     above.legend(loc="upper left")
     below.bar(confidence, count, width=0.03, color=TEST)

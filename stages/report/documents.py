@@ -1,4 +1,4 @@
-"""Write a run as documents: the page, plots/report.html, and the card of its model, models/CARD.md.
+"""Write the documents of a run: the page, plots/report.html, and the model card, models/CARD.md.
 
 The card has the form of Hugging Face's model cards.
 """
@@ -11,86 +11,56 @@ import numpy as np
 from stages.base.params import written
 from stages.data.images import Counts, Images, classes_without
 from stages.evaluation.results import Evaluation
-from stages.evaluation.scores import ClassScores, ReliabilityBin, confidence_and_right, error_by_chance
+from stages.evaluation.scores import Calibration
 from stages.report.galleries import colors, image_png, most_confident_mistakes
 from stages.report.pages import TEMPLATES, Picture, picture, render
 from stages.training.result import SUMMARY_PARAMS, TrainingResult
 
-EMPTY = {
-    "limit": "none: all images",
-    "lr_patience": "none: constant",
-    "patience": "none: no early stopping",
-}  # what an empty parameter means
-
 
 class Run(NamedTuple):
-    """All inputs and results of a run."""
+    """The inputs and results of a run."""
 
     test: Images
     predicted: np.ndarray  # the predicted class of each test image, int [n]
     confidence: np.ndarray  # the probability of that class, float [n]
     train: TrainingResult
-    ending: str  # why training ended
     evaluation: Evaluation
-    scores: dict[str, ClassScores]  # by the names of the classes that have test images
-    bins: list[ReliabilityBin]
+    scores: list[dict[str, Any]]  # the rows of plots/per_class.csv: the classes that have test images
+    calibration: Calibration
     params: dict[str, Any]  # without those that the data set does not use
     data: Counts
     environment: dict[str, str]  # everything else that decides the bytes
-
-    @property
-    def most_frequent(self) -> int:
-        """The number of test images of the most frequent class."""
-        return int(np.bincount(self.test.labels).max())
-
-    @property
-    def untested(self) -> list[str]:
-        """The classes without test images."""
-        return classes_without(self.test.labels, self.test.classes)
 
 
 def page(run: Run, figures: dict[str, Picture]) -> str:
     """Return the page as HTML.
 
     Args:
-        run: what it shows.
+        run: the run to show.
         figures: curves, confusion, reliability and examples.
     """
     finding, mistakes = most_confident_mistakes(run.test, run.predicted, run.confidence)
     look = colors(run.test)
-    pngs = [image_png(run.test.images[mistake.index], look) for mistake in mistakes]
-    return render(
-        TEMPLATES / "report.html",
-        run=run,
-        right=int(np.sum(run.predicted == run.test.labels)),
-        total=len(run.test.labels),
-        scores=sorted(run.scores.items(), key=lambda item: item[1].f1),
-        error_by_chance=error_by_chance(run.bins),
-        figures=figures,
-        finding=finding,
-        trained_with=", ".join(f"{name} {written(run.params[name])}" for name in SUMMARY_PARAMS),
-        mistakes=[
-            (mistake, picture(png, f"{mistake.truth}, classified as {mistake.answer}"))
-            for mistake, png in zip(mistakes, pngs, strict=True)
-        ],
-        params={name: written(value, EMPTY.get(name, "none")) for name, value in run.params.items()},
-    )
+    gallery = [
+        (mistake, picture(image_png(run.test.images[mistake.index], look), f"Test image {mistake.index:,}"))
+        for mistake in mistakes
+    ]
+    return _fill_in("report.html", run, figures=figures, finding=finding, gallery=gallery)
 
 
 def card(run: Run) -> str:
     """Return the card as Markdown."""
-    confidence, right, count = confidence_and_right(run.bins)
-    classes = run.test.classes.tolist()
+    return _fill_in("CARD.md", run, names=json.dumps(run.test.classes.tolist(), ensure_ascii=False))
+
+
+def _fill_in(template: str, run: Run, **values: Any) -> str:  # noqa: ANN401
+    params = {name: written(value) for name, value in run.params.items()}
     return render(
-        TEMPLATES / "CARD.md",
+        TEMPLATES / template,
         run=run,
-        classes=len(classes),
-        list_of_classes=json.dumps(classes, ensure_ascii=False),
-        shape=list(run.test.images.shape[1:]),
-        scores={name.replace("|", "\\|"): score for name, score in run.scores.items()},  # inside a table
-        confidence=confidence,
-        right=right,
-        count=count,
-        error_by_chance=error_by_chance(run.bins),
-        params={name: written(value) for name, value in run.params.items()},
+        params=params,
+        summary=", ".join(f"{name} {params[name]}" for name in SUMMARY_PARAMS),
+        most_frequent=int(np.bincount(run.test.labels).max()),  # test images of the most frequent class
+        untested=classes_without(run.test.labels, run.test.classes),
+        **values,
     )

@@ -12,32 +12,26 @@ from matplotlib.patches import Rectangle
 from stages.data.images import Images
 from stages.report.style import WIDTH, WRONG, shortened
 
-# Inches. A pixel of Fashion-MNIST is eight dots wide in large images and four in small ones, so that all pixels are
-# equally wide.
+# Heights and widths in inches
 TITLE = 0.7
-LARGE, SMALL = 1.12, 0.56
+LARGE, SMALL = 1.12, 0.56  # of an image: a pixel of Fashion-MNIST is exactly eight or four dots wide
 LINE = 0.17  # of a caption
 SPACE = 0.11  # between a caption and the next image
-NAMES = 1.5  # for the names of the classes
+NAMES = 1.5  # of the column with the names of the classes
 
 
 class Mistake(NamedTuple):
-    """A misclassified test image."""
+    """A misclassified test image, with the two lines below it."""
 
     index: int  # its position among the test images
-    answer: str  # the predicted class
-    confidence: str  # the probability of that class, in percent
-    truth: str  # the true class
-
-    def caption(self) -> tuple[str, str]:
-        """Return the two lines below the image."""
-        return f"{shortened(self.answer)}? {self.confidence}", f"truth: {shortened(self.truth)}"
+    answer: str  # the predicted class and its probability: "Shirt? 93.1%"
+    truth: str  # "truth: Coat"
 
 
 def most_confident_mistakes(
     test: Images, predicted: np.ndarray, confidence: np.ndarray, most: int = 25
 ) -> tuple[str, list[Mistake]]:
-    """Return a title with the number of mistakes, and those with the highest confidence, in that order.
+    """Return a title with the number of mistakes, and the mistakes with the highest confidence, in that order.
 
     Args:
         test: the test images.
@@ -46,31 +40,28 @@ def most_confident_mistakes(
         most: the largest number of mistakes to return.
     """
     wrong = np.flatnonzero(predicted != test.labels)
-    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
     if len(first) < len(wrong):
         finding = f"The model's {len(first)} most confident mistakes (of {len(wrong):,})"
     else:
         finding = f"{len(wrong):,} of {len(test.labels):,} test images misclassified"
-    mistakes = [
-        Mistake(
-            index=int(index),
-            answer=str(test.classes[predicted[index]]),
-            confidence=_percent(confidence[index]),
-            truth=str(test.classes[test.labels[index]]),
-        )
-        for index in first
-    ]
+    names = [shortened(name) for name in test.classes]
+    mistakes = []
+    for index in first:
+        percent = f"{confidence[index]:.1%}" if confidence[index] < 0.9995 else ">99.9%"  # a model is never certain
+        answer, truth = names[predicted[index]], names[test.labels[index]]
+        mistakes.append(Mistake(index, f"{answer}? {percent}", f"truth: {truth}"))
     return finding, mistakes
 
 
 def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, side: int = 5) -> Figure:
-    """Draw the most confident mistakes with the answer, its confidence and the truth.
+    """Draw the most confident mistakes, each with the predicted class, its probability and the true class.
 
     Args:
         test: the test images.
         predicted: the predicted class of each, int [n].
         confidence: the probability of that class, float [n].
-        side: the number of rows at most, and of images in a row.
+        side: the number of images in a row, and the largest number of rows.
     """
     finding, mistakes = most_confident_mistakes(test, predicted, confidence, side * side)
     rows, row_height = -(-len(mistakes) // side), LARGE + 2 * LINE + SPACE
@@ -80,14 +71,13 @@ def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, 
         row, column = divmod(number, side)
         center, top = WIDTH / side * (column + 0.5), TITLE + row * row_height
         _draw(axes, test.images[mistake.index], look, (center, top), LARGE)
-        answer, truth = mistake.caption()
-        _write(axes, answer, center, top + LARGE, weight="bold")
-        _write(axes, truth, center, top + LARGE + LINE)
+        _write(axes, mistake.answer, center, top + LARGE, weight="bold")
+        _write(axes, mistake.truth, center, top + LARGE + LINE)
     return figure
 
 
 def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
-    """Draw the first test images of each class; misclassified ones have a frame and the predicted class.
+    """Draw the first test images of each class; mistakes have a frame and the predicted class.
 
     Args:
         test: the test images.
@@ -114,9 +104,9 @@ def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
 
 
 def colors(data: Images) -> dict[str, Any]:
-    """Return Matplotlib's arguments to draw grey images dark on white, whether they are so or light on black.
+    """Return Matplotlib's arguments to draw grey images dark on white: images that are light on black are inverted.
 
-    The range is that of uint8, not of each image, so that a faint image looks faint.
+    All images share the range of uint8, so that a faint image looks faint.
     """
     border = [data.images[:, edge] for edge in (0, -1)] + [data.images[:, :, edge] for edge in (0, -1)]
     on_black = np.median(np.concatenate(border, axis=None)) < 32
@@ -133,10 +123,6 @@ def image_png(image: np.ndarray, look: dict[str, Any]) -> bytes:
     file = BytesIO()
     imsave(file, image, **look, format="png", metadata={"Software": None})
     return file.getvalue()
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share < 0.9995 else ">99.9%"  # a model is never certain
 
 
 def _canvas(title: str, height: float) -> tuple[Figure, Axes]:

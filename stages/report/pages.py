@@ -1,4 +1,4 @@
-"""Fill in templates and put pictures into pages. Text in, text out."""
+"""Fill in templates, and put pictures into pages. Text in, text out."""
 
 import base64
 import struct
@@ -16,16 +16,13 @@ class Picture(NamedTuple):
     src: str
     width: int  # in pixels, so that nothing moves while the browser loads the page
     height: int
-    alt: str  # what it shows, for people who do not see it
+    alt: str  # a description for screen readers
 
 
 def render(template: Path, **values: Any) -> str:  # noqa: ANN401
-    """Fill in a template, which may include those of this package.
-
-    In HTML every value is escaped. A name without a value is an error.
-    """
+    """Fill in a template. HTML escapes every value. A name without a value is an error."""
     environment = Environment(
-        loader=FileSystemLoader([template.parent, TEMPLATES]),
+        loader=FileSystemLoader(template.parent),
         autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -36,6 +33,6 @@ def render(template: Path, **values: Any) -> str:  # noqa: ANN401
 
 
 def picture(png: bytes, alt: str) -> Picture:
-    """Return a picture whose address is its own contents, so that the page needs no other file."""
-    width, height = struct.unpack(">II", png[16:24])  # the place in every PNG file
+    """Return a picture whose address contains the file, so that the page is a single file."""
+    width, height = struct.unpack(">II", png[16:24])  # the same place in every PNG file
     return Picture(f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}", width, height, alt)

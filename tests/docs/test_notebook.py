@@ -34,7 +34,7 @@ print(json.dumps({
     "history": {"rmsprop-5": history, "rmsprop-20": rmsprop_20, "adam-20": adam_20, "dropout-11": dropout_11},
     "stopped": stopped, "result": result.model_dump(), "counted_from_0": early_stopping_cb.stopped_epoch,
     "share_right": share_right, "both": both.accuracy, "evaluated": evaluated,
-    "in_memory": in_memory.model_dump(), "kept": kept.model_dump(),
+    "in_memory": in_memory.model_dump(exclude_none=True), "kept": kept.model_dump(exclude_none=True),
     "same": [our_history == fitted.history, same], "files": files.exists(),
 }))
 """

@@ -1,20 +1,11 @@
-"""Measure saved models as Keras does, and find models that disagree. tests/test_wrong_input.py damages them."""
-
-from pathlib import Path
+"""Measured models against Keras, and models that disagree. tests/test_wrong_input.py damages saved models."""
 
 import numpy as np
 import pytest
 
 from stages.base.errors import UserError
 from stages.data.images import Images
-from stages.evaluation.saved_models import (
-    check_network,
-    check_saved_models,
-    load_model,
-    measure,
-    measure_and_predict,
-    predict,
-)
+from stages.evaluation.saved_models import check_saved_models, measure, measure_and_predict, predict
 from stages.training.backend import keras
 from stages.training.model import compile_model, compiled_model, evaluation_batch
 from stages.training.networks import NETWORKS
@@ -39,6 +30,7 @@ def own(shape: tuple[int, ...]) -> keras.Model:
     return keras.Sequential(
         [
             keras.Input(shape),
+            layers.Rescaling(1 / 255),  # or a probability of 0 would make the loss a matter of rounding
             layers.Flatten(),
             layers.Dense(5, kernel_regularizer="l2", activity_regularizer="l1"),
             layers.BatchNormalization(),
@@ -75,15 +67,6 @@ def test_a_model_is_measured_with_its_current_weights():
     before = measure(model, FEW)
     model.set_weights([weights * 0 for weights in model.get_weights()])
     assert measure(model, FEW) != before
-
-
-def test_a_saved_model_of_other_parameters_is_an_error(tmp_path: Path):
-    path = tmp_path / "model.keras"
-    compiled_model(FEW, params(dropout=0.25)).save(path)
-    check_network(path, load_model(path, FEW), compiled_model(FEW, params(dropout=0.25)))
-    for changes in ({"dropout": 0.5}, {"dropout": 0}, {"seed": 1}):
-        with pytest.raises(UserError, match="the parameters say"):
-            check_network(path, load_model(path, FEW), compiled_model(FEW, params(**changes)))
 
 
 def test_models_of_different_trainings_disagree():

@@ -1,9 +1,9 @@
-"""What the charts of a run draw, and what their titles state."""
+"""The charts of a run and their titles."""
 
 import numpy as np
 import pytest
 
-from stages.evaluation.scores import ReliabilityBin
+from stages.evaluation.scores import ReliabilityBin, calibration
 from stages.report.charts import confusion, curves, reliability_diagram
 from stages.report.style import use_style
 from tests.support.small import trained
@@ -93,12 +93,13 @@ def bins(confidence: list[float], accuracy: list[float], count: list[int]) -> li
     ],
 )
 def test_the_reliability_diagram_names_overconfidence_only_beyond_chance(confidence, accuracy, verdict):
-    title = reliability_diagram(bins(confidence, accuracy, [1000 // len(confidence)] * len(confidence))).get_suptitle()
-    assert title.splitlines()[0].endswith(verdict)
+    table = bins(confidence, accuracy, [1000 // len(confidence)] * len(confidence))
+    assert reliability_diagram(table, calibration(table)).get_suptitle().splitlines()[0].endswith(verdict)
 
 
 def test_the_reliability_diagram_shows_each_bin_with_its_interval_and_count():
-    above, below = reliability_diagram(bins([0.5, 1.0], [0.4, 0.9], [300, 1000])).axes
+    table = bins([0.5, 1.0], [0.4, 0.9], [300, 1000])
+    above, below = reliability_diagram(table, calibration(table)).axes
     (interval,) = above.collections
     np.testing.assert_allclose(interval.get_segments(), [[[0.5, 0.37], [0.5, 0.42]], [[1, 0.87], [1, 0.92]]])
     assert [bar.get_height() for bar in below.patches] == [300, 1000]

@@ -5,7 +5,7 @@ import numpy as np
 from stages.base.params import METRICS
 from stages.data.images import Counts, Images
 from stages.evaluation.results import Evaluation
-from stages.evaluation.scores import ClassScores, ReliabilityBin
+from stages.evaluation.scores import ReliabilityBin, calibration
 from stages.report.documents import Run
 from stages.training.result import TrainingResult
 
@@ -36,7 +36,6 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
     }  # fmt: skip
     values = {
         "train": trained(epochs=1),
-        "ending": "ran its only epoch",
         "evaluation": Evaluation.model_validate(
             {
                 "model": {"parameters": 12_345, "operations": 67_890},
@@ -45,8 +44,8 @@ def small_run(predicted: np.ndarray = LABELS, test: Images = TEST, **changes: ob
                 "test": measured | {"macro_f1": 0.5, "ece": 0.1},
             }
         ),
-        "scores": {name: ClassScores(0.5, 0.5, 0.5, 1_000) for name in names},
-        "bins": [ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)],
+        "scores": [{"class": name, "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 1_000} for name in names],
+        "calibration": calibration([ReliabilityBin(0.6, 0.5, 0.4, 0.6, 10)]),
         "environment": {"cpu": "pdp11"},
     } | changes
     values["data"] = Counts.model_validate(data | changes.get("data", {}))
