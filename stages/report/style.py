@@ -1,4 +1,4 @@
-"""The style of all figures: a color and a line for each kind of data, and PNG files with equal bytes.
+"""Set the style of all figures: a color and a line for each kind of data. Write PNG files with equal bytes.
 
 Figures are drawn without pyplot, which keeps state, and with Matplotlib's own defaults instead of the user's.
 """
@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-WIDTH = 9  # inches; a README shows 100 dots per inch, and a screen of high density has 200
-LONGEST = 18  # letters of the name of a class
+WIDTH = 9  # inches; a README shows it at 100 dots per inch, a high-density screen at 200
+LONGEST = 18  # letters of a class name
 
 # Okabe and Ito's palette, which color-blind readers can distinguish; the lines also differ in grey.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o"}
@@ -23,8 +23,7 @@ VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s"}
 KEPT = {"color": "#009E73", "linestyle": "-"}
 STOPPED = {"color": "#555555", "linestyle": ":"}
 LOWERED = {"color": "#555555", "linestyle": "-."}  # the learning rate
-# No color has one of the meanings above, or two of its own: trainings, or settings, have the first three, networks the
-# others.
+# Looks without a meaning above: the first three for trainings and settings, the others for networks
 SERIES = (
     {"color": "#E69F00", "linestyle": "-", "marker": "^"},
     {"color": "#222222", "linestyle": "--", "marker": "o"},
@@ -36,7 +35,7 @@ SERIES = (
 TRAININGS, NETWORKS = SERIES[:3], SERIES[3:]
 TEST = "#6A51A3"  # a purple of the color map below
 SHARES = "Purples"  # color map for shares of the test images
-BETTER = {"color": KEPT["color"], "alpha": 0.1, "linewidth": 0}  # the better side of 0
+BETTER = {"color": KEPT["color"], "alpha": 0.1, "linewidth": 0}  # the side of 0 that is better
 WRONG = {"edgecolor": "black", "facecolor": "none", "linewidth": 2}  # the frame around a mistake
 
 STYLE = {
@@ -68,10 +67,10 @@ def save_png(figure: Figure, path: Path | BinaryIO) -> None:
 
 
 def shade_better(axes: Axes, axis: Literal["x", "y"], lower_is_better: bool) -> None:
-    """Shade the side of 0 on which a difference is better. The limits of the axis are final from here on."""
+    """Shade the side of 0 on which a difference is better. Call it last: it fixes the limits of the axis."""
     low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
     far = 0.05 * (high - low)
-    low, high = min(low, -far), max(high, far)  # so that both sides can be seen
+    low, high = min(low, -far), max(high, far)  # so that both sides are visible
     if axis == "x":
         axes.set_xlim(low, high)
         axes.axvspan(*((low, 0) if lower_is_better else (0, high)), **BETTER)
@@ -83,13 +82,13 @@ def shade_better(axes: Axes, axis: Literal["x", "y"], lower_is_better: bool) -> 
 def missing_letters(names: Iterable[str]) -> list[str]:
     """Return the letters of these names that figures show as boxes.
 
-    Matplotlib's own font lacks them. Another one would depend on the machine, and so would the bytes of a figure.
+    Matplotlib's own font lacks them. Another font would depend on the machine, and so would the bytes of a figure.
     """
     known = get_font(findfont(FontProperties())).get_charmap()
     return sorted({letter for name in names for letter in name if ord(letter) not in known})
 
 
 def shortened(name: str) -> str:
-    """Return a name, or both of its ends if it is too long."""
+    """Return a name, or only both of its ends if it is long."""
     half = LONGEST // 2
     return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}"

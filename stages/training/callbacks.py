@@ -1,4 +1,4 @@
-"""Create Keras's callbacks from the parameters; end a training after a signal."""
+"""Create Keras's callbacks from the parameters, and end a training after a signal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ def own_callbacks(params: TrainingParams) -> list[keras.callbacks.Callback]:  # 
 
 
 def without_batch_events(callbacks: Iterable[keras.callbacks.Callback]) -> list[str]:
-    """Return the names of callbacks that wait for batch events, which never come: an epoch is one call."""
+    """Return the names of callbacks that wait for batch events. These never come, because an epoch is one call."""
 
     def waits(callback: keras.callbacks.Callback) -> bool:
         return any(
@@ -52,7 +52,7 @@ def lower_learning_rate(
 ) -> keras.callbacks.ReduceLROnPlateau | None:
     """Return Keras's ReduceLROnPlateau, or None if `patience` is None.
 
-    It adds the learning rate of each epoch to the logs and the history, as `RATE`.
+    The callback adds the learning rate of each epoch to the logs and the history, under the name `RATE`.
     """
     if patience is None:
         return None
@@ -62,17 +62,17 @@ def lower_learning_rate(
 
 
 def rates(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Return the column of learning rates in Keras's `History.history`, if any, rounded from float32: 0.1."""
+    """Return the learning rates in Keras's `History.history`, if any, without the digits of float32: 0.1."""
     return {RATE: [float(f"{rate:.6g}") for rate in history[RATE]]} if RATE in history else {}
 
 
 def stopped_epoch(stopping: keras.callbacks.EarlyStopping | None) -> int | None:
-    """Return the epoch, from 1, after which early stopping ended the training, or None (Keras: from 0, and 0)."""
+    """Return the epoch, from 1, after which early stopping ended training, or None. Keras counts from 0."""
     return stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
 
 
 class StopIfSignalled(keras.callbacks.Callback):
-    """Ends a training before its next epoch if a signal came."""
+    """End the training before its next epoch if a signal came."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Raise `Stopped` if a signal came."""

@@ -9,14 +9,14 @@ from stages.training.result import RATE, best_epoch
 
 
 class EpochDisplay(keras.callbacks.Callback):
-    """Prints a line per epoch: losses, accuracies, seconds, the best epoch so far and the patience left.
+    """Print one line per epoch: losses, accuracies, seconds, the best epoch so far and the patience left.
 
-    It must be the last callback, because it shows what EarlyStopping has just counted.
+    This must be the last callback, because it prints the patience that EarlyStopping has just counted.
 
     Args:
         monitor: the metric that decides which epoch is best.
         stopping: the callback that counts the patience; None: no early stopping.
-        computed: the epochs, from 0, that were computed and not read back; it grows while training runs.
+        computed: the epochs, from 0, that were computed, not read back. The collection grows while training runs.
     """
 
     def __init__(self, monitor: str, stopping: keras.callbacks.EarlyStopping | None, computed: Collection[int]) -> None:
@@ -27,7 +27,7 @@ class EpochDisplay(keras.callbacks.Callback):
         self.values: list[float] = []  # of the monitored metric
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Print the column heads."""
+        """Print the header."""
         heads = "".join(f"  {name:>6}" for name in METRICS)
         print(f"{'epoch':>7}{heads}  seconds  best  patience left", flush=True)
 

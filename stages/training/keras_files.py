@@ -5,14 +5,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-# The three places in which two saves of one model differ (keras 3.15): the date in metadata.json, the time of
-# each archive member, and `shared_object_id` in config.json, which is a memory address.
+# Two saves of one model differ in three places (keras 3.15): the date in metadata.json, the time of each archive
+# member, and `shared_object_id` in config.json, which is a memory address.
 DATE_SAVED = "1980-01-01@00:00:00"
 SHARED_ID = "shared_object_id"
 
 
 def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:  # noqa: ANN401
-    """Replace each memory address by a number in order of appearance; equal addresses stay equal."""
+    """Number the memory addresses in order of appearance; equal addresses get equal numbers."""
     if isinstance(config, dict):
         return {
             key: numbers.setdefault(value, len(numbers)) if key == SHARED_ID else _number_shared_objects(value, numbers)
@@ -24,9 +24,9 @@ def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:  # noqa
 
 
 def make_canonical(path: Path) -> None:
-    """Rewrite a `.keras` file, through a temporary one, so that its bytes depend on the model alone.
+    """Rewrite a `.keras` file, through a temporary file, so that its bytes depend on the model alone.
 
-    `keras.models.load_model` still reads it.
+    `keras.models.load_model` can still read it.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
