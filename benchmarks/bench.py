@@ -29,6 +29,7 @@ from joblib import cpu_count
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS, CNN_EPOCHS = 10, 4
 IMAGES, CNN_IMAGES = 60_000, 10_000  # for training and validation
+SEEDS = 10  # of each of the two settings that `try` trains
 
 EPOCH = re.compile(r"\s*\d+/\d+ (?!.* stored )")  # begins the line of a computed epoch, in our train stage and in fit
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
@@ -112,6 +113,7 @@ def measure_round(folder: Path) -> Round:
     results["patience"] = measure(("dvc", "exp", "run", "-S", "patience=2"), folder)
     dropout = ("dvc", "exp", "run", "-S", "patience=null", "-S", "dropout=0.5")
     results["dropout"] = measure(dropout, folder, EPOCHS)
+    results["try"] = measure(("seeds", "try", "dropout=0.5", f"--seeds={SEEDS}"), folder)
 
     apply_overrides(params, ["network=cnn", f"epochs={CNN_EPOCHS}", f"limit={CNN_IMAGES}"])
     measure(("stages.prepare",), folder)
@@ -138,6 +140,14 @@ def table(rounds: Sequence[Round]) -> str:
         ratios = [our / note for our, note in zip(our_values, notes_values, strict=True)]
         unit = " MB" if attribute == "megabytes" else " s"
         lines.append(f"| {title} | {spread(our_values, unit)} | {spread(notes_values, unit)} | {spread(ratios)} |")
+    cores, epochs = cpu_count(), 2 * SEEDS * EPOCHS
+    taken = [each["try"].seconds for each in rounds]
+    shares = [epochs * each["train"].epoch / cores / each["try"].seconds for each in rounds]
+    lines += [
+        "",
+        f"`python -m seeds try dropout=0.5` runs {2 * SEEDS} trainings, {epochs} epochs, in {spread(taken, ' s')}.",
+    ]
+    lines += [f"{cores} cores that only computed epochs would take a share of {spread(shares)} of this time."]
     return "\n".join(lines)
 
 

@@ -94,7 +94,7 @@ def save_model(path: str, side: int, activation: str | None) -> None:
 
 
 PREPARED, BEST, WEIGHTS = "data/prepared/train_images.npy", "models/best-model.keras", "models/model.weights.h5"
-HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n"
+HISTORY = "plots/history.csv"
 
 
 @pytest.mark.parametrize(
@@ -103,27 +103,21 @@ HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n"
         (train, lambda: Path(PREPARED).unlink(), PREPARED),
         (train, lambda: np.save("data/prepared/train_labels.npy", np.full(480, 10, np.uint8)), "data/prepared/train_"),
         (train, lambda: write_params(Path(), **SMALL, optimizer="sgd", learning_rate=1e30), "learning_rate"),
-        (evaluate, lambda: remove(BEST), BEST),
-        (evaluate, lambda: (remove(BEST), Path(BEST).mkdir()), BEST),
-        (evaluate, lambda: write(BEST, ""), BEST),
-        (evaluate, lambda: truncate(BEST), BEST),
+        (evaluate, lambda: Path(BEST).unlink(), BEST),
+        (evaluate, lambda: os.truncate(BEST, 9_000), BEST),
         (evaluate, lambda: save_model(BEST, 8, "softmax"), BEST),
         (evaluate, lambda: save_model(BEST, 28, None), BEST),  # its outputs are not probabilities
         (evaluate, lambda: scale_weights(BEST, np.nan), BEST),
-        (evaluate, lambda: remove(WEIGHTS), WEIGHTS),
-        (evaluate, lambda: truncate(WEIGHTS), WEIGHTS),
+        (evaluate, lambda: Path(WEIGHTS).unlink(), WEIGHTS),
+        (evaluate, lambda: os.truncate(WEIGHTS, 9_000), WEIGHTS),
         (evaluate, lambda: scale_weights("models/model_whole.keras", -1), "model_whole.keras"),  # not of one training
         (evaluate, lambda: edit("models/params.json", '"dropout": 0.3', '"dropout": 0.25'), "dropout"),
         (evaluate, lambda: edit("data/prepared/params.json", '"sample"', '"images"'), "dataset"),
-        (evaluate, lambda: remove("models/params.json"), "models/params.json"),
-        (plot, lambda: remove("plots/history.csv"), "plots/history.csv"),
-        (plot, lambda: write("plots/history.csv", ""), "plots/history.csv"),
-        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0."), "plots/history.csv"),
-        (plot, lambda: write("plots/history.csv", HISTORY + "1,0.5,0.9,x,1\n"), "plots/history.csv"),
-        (plot, lambda: write("plots/predictions.csv", "actual,predicted,confidence\nBag,Bag,0.9\n"), "predictions.csv"),
+        (plot, lambda: Path(HISTORY).unlink(), HISTORY),
+        (plot, lambda: os.truncate(HISTORY, 70), HISTORY),
         (plot, lambda: edit("plots/predictions.csv", ",Bag,", ",bags,"), "plots/predictions.csv"),
-        (plot, lambda: write("metrics/train.json", "{}"), "metrics/train.json"),
-        (plot, lambda: write("metrics/evaluation.json", json.dumps({"test": {}})), "metrics/evaluation.json"),
+        (plot, lambda: Path("metrics/train.json").write_text("{}"), "metrics/train.json"),
+        (plot, lambda: Path("metrics/evaluation.json").write_text('{"test": {}}'), "metrics/evaluation.json"),
     ],
 )
 def test_a_wrong_file(complete: Path, capsys, stage, change: Callable[[], object], keyword: str):

@@ -1,4 +1,4 @@
-"""The result of a training: the kept epoch and the end. No Keras."""
+"""What a training gave: which epoch is kept and how it ended. No Keras."""
 
 import pytest
 
@@ -25,8 +25,3 @@ def test_the_kept_epoch_is_the_best_or_the_last_and_the_metrics_are_its_own(
     assert (result.epochs, result.best_epoch) == (3, kept)
     assert (result.stopped_early, result.stopped_epoch) == (stopped_epoch is not None, stopped_epoch)
     assert all(getattr(result, name) == HISTORY[name][kept - 1] for name in METRICS)
-
-
-def test_the_end_is_the_last_epoch_or_the_stop():
-    assert "all 5" in trained(epochs=5).how_it_ended()
-    assert "epoch 4" in trained(epochs=5, stopped_epoch=4).how_it_ended()
