@@ -14,15 +14,17 @@ from tests.support.workspace import ROOT
 def invented_round(speed: float) -> Round:
     """The notes' script takes 100 s and 8 s per epoch, our commands 40 s and 2 s, on a machine of speed 1."""
     ours, notes = Measured(40 / speed, 500, 10, 2 / speed), Measured(100 / speed, 1_500, 10, 8 / speed)
-    names = ("repro", "train", "patience", "dropout", "train cnn")
+    names = ("repro", "train", "patience", "dropout", "try", "train cnn")
     return dict.fromkeys(names, ours) | {"notes": notes, "notes cnn": notes}
 
 
-def test_a_ratio_compares_the_two_programs_within_a_round():
+def test_a_ratio_compares_the_two_programs_within_a_round(monkeypatch):
+    monkeypatch.setattr(bench, "cpu_count", lambda: 20)
     lines = table([invented_round(speed) for speed in (1, 0.5, 2)]).splitlines()
     assert "| an epoch with validation | 2.00 s (1.00 to 4.00) | 8.00 s (4.00 to 16.00) | 0.25 |" in lines
     assert "| `dvc repro` from nothing | 40.00 s (20.00 to 80.00) | 100 s (50.00 to 200) | 0.40 |" in lines
     assert "| peak memory of `dvc repro` | 500 MB | 1,500 MB | 0.33 |" in lines
+    assert "share of 0.50 " in lines[-1]  # 200 epochs of 2 s on 20 cores, in 40 s
 
 
 @pytest.mark.process
