@@ -1,9 +1,7 @@
-"""The files that stages hand to each other. Equal contents give equal bytes: no times, no paths."""
+"""The files that one stage writes and another reads. Equal contents give equal bytes: no times, no paths."""
 
 import csv
-import errno
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.base.errors import UserError, one_line
-from stages.base.yaml_files import faults
+from stages.base.yaml_files import mistakes
 
 
 class JsonFile(BaseModel):
@@ -23,44 +21,23 @@ class JsonFile(BaseModel):
 Schema = TypeVar("Schema", bound=JsonFile)
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and in the folders below it, sorted, without hidden names such as .DS_Store.
-
-    Raises:
-        UserError: a folder is a symbolic link. DVC does not see what changes behind one.
-        OSError: a folder cannot be read.
-    """
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    for parent, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if (path := Path(parent, name)).is_symlink():
-                raise UserError(f"{path}: a link to a folder, which DVC does not follow; move the folder itself there")
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-
-
 def save_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON; raise ValueError for a NaN or infinity, which JSON does not have."""
     path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read what `save_json` wrote, and check that it has these keys.
+    """Read what `save_json` wrote.
 
     Raises:
-        UserError: the file is missing or not valid.
+        UserError: the file is missing or not valid JSON, or lacks one of the keys.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise unusable(path, error) from error
-    if not isinstance(values, dict):
-        raise unusable(path, f"not a mapping: {values!r}")
-    if missing := [key for key in keys if key not in values]:
-        raise unusable(path, f"{missing[0]} is missing")
+    if missing := set(keys).difference(values):
+        raise unusable(path, f"{min(missing)} is missing")
     return values
 
 
@@ -68,22 +45,12 @@ def load(path: Path, schema: type[Schema]) -> Schema:
     """Read what `save_json` wrote, and check it against a schema.
 
     Raises:
-        UserError: the file is missing or not valid.
+        UserError: the file is missing or not valid JSON, or a value does not fit the schema.
     """
-    values = load_json(path)
     try:
-        return schema.model_validate(values)
+        return schema.model_validate(load_json(path))
     except ValidationError as error:
-        raise unusable(path, faults(error, schema)[0]) from error
-
-
-def leaves(values: Any, above: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Yield the values in nested mappings and lists under names as in `dvc exp show`: test.macro_f1."""
-    if not isinstance(values, dict | list | tuple):
-        yield above, values
-        return
-    for key, value in values.items() if isinstance(values, dict) else enumerate(values):
-        yield from leaves(value, f"{above}.{key}" if above else str(key))
+        raise unusable(path, mistakes(error, schema)) from error
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -97,12 +64,7 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def load_csv(
     path: Path, columns: dict[str, Callable[[str], Any]], optional: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Read these columns of a table as one mapping per row.
-
-    Args:
-        path: the file.
-        columns: the type of each column.
-        optional: columns of numbers that the table need not have.
+    """Read columns of these types as one mapping per row; the table may lack `optional` columns, which are numbers.
 
     Raises:
         UserError: the file is missing, lacks a column, has a value of another type, or has no rows.
@@ -121,7 +83,23 @@ def load_csv(
 
 def unusable(path: Path, why: object) -> UserError:
     """Return the error for a stage's output that is missing or damaged."""
-    if isinstance(why, OSError) and why.strerror:
-        why = why.strerror
-    reason = "missing" if why == os.strerror(errno.ENOENT) else f"cannot be used: {one_line(why)}"
+    reason = "missing" if isinstance(why, FileNotFoundError) else f"cannot be used: {one_line(why)}"
     return UserError(f"{path}: {reason}; to create it: dvc repro")
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and in the folders below it, sorted, without hidden names such as .DS_Store.
+
+    Raises:
+        UserError: a folder is a symbolic link. DVC does not see changes behind it.
+        OSError: a folder cannot be read.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif path.is_symlink():
+            raise UserError(f"{path}: must not be a link to a folder (DVC does not follow it); move the folder here")
+        else:
+            yield from files_below(path)

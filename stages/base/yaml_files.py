@@ -14,18 +14,6 @@ from stages.base.errors import UserError, one_line
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# Pydantic's words, as regular expressions, and ours.
-WORDS = {
-    r"^\w+ should": "must",
-    "^Unable to parse .* maximum size": "must be a smaller whole number",
-    "a valid integer.*": "a whole number",
-    "a valid number.*": "a number",
-    "a valid boolean.*": "true or false",
-    "a valid string": "text",
-    "greater than or equal to": "at least",
-    "less than or equal to": "at most",
-}
-
 
 class Checked(BaseModel):
     """The keys and values of a YAML file; no other key is valid."""
@@ -41,8 +29,6 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; run this from the root of the project") from None
     # ValueError: bytes that are not UTF-8, or a date such as 2024-13-45. RecursionError: ten thousand brackets.
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error
@@ -60,27 +46,26 @@ def checked(values: dict[str, Any], model: type[Model], where: object) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{where}: " + "; ".join(faults(error, model))) from None
+        raise UserError(f"{where}: {mistakes(error, model)}") from None
 
 
-def faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Describe each mistake that pydantic found: the key, the expected and the received value."""
-    return [_describe(each, model) for each in error.errors()]
+def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return each wrong key with the value expected and the value received."""
+    return "; ".join(_describe(each, model.model_fields) for each in error.errors())
 
 
-def _describe(error: dict[str, Any], model: type[BaseModel]) -> str:
+def _describe(error: dict[str, Any], fields: dict[str, Any]) -> str:
     key = ".".join(map(str, error["loc"]))
     match error["type"]:
         case "missing":
             return f"{key} is missing"
         case "extra_forbidden" | "invalid_key":
-            near = difflib.get_close_matches(key, list(model.model_fields), n=1)
+            near = difflib.get_close_matches(key, list(fields), n=1)
             return f"unknown key {reprlib.repr(key)}" + (f", did you mean {near[0]}?" if near else "")
         case "value_error":  # raised by a validator of several values together
             return str(error["ctx"]["error"])
-    expected = error["msg"]
-    for theirs, ours in WORDS.items():
-        expected = re.sub(theirs, ours, expected)
-    if key in model.model_fields and NoneType in get_args(model.model_fields[key].annotation):
-        expected += " or empty (null)"
+    # Pydantic's words without its reason: "Input should be a valid integer, got a number with a fractional part".
+    expected = re.sub(", (got|unable to) .*", "", error["msg"].replace("Input should", "must"))
+    if key in fields and NoneType in get_args(fields[key].annotation):
+        expected += " or null"
     return f"{key}: {expected}, got {reprlib.repr(error['input'])}"

@@ -1,13 +1,12 @@
 """The files that stages write and read."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from stages.base.errors import UserError
-from stages.base.files import JsonFile, files_below, leaves, load, load_csv, save_csv, save_json
+from stages.base.files import JsonFile, files_below, load, load_csv, save_csv, save_json
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +32,6 @@ def test_a_link_to_a_folder_is_refused_and_a_link_to_a_file_is_listed(link: str)
     assert len(list(files_below(Path("mine")))) == 2
     Path(link).symlink_to(Path("elsewhere").resolve())
     with pytest.raises(UserError, match=f"^{link}: "):
-        list(files_below(Path("mine")))
-
-
-def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch):
-    def scandir(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(PermissionError):
         list(files_below(Path("mine")))
 
 
@@ -77,9 +67,8 @@ def test_json_keeps_values_and_the_order_of_the_fields():
     ("text", "keyword"),
     [
         ('{"best": 1, "parts": {}}', "loss is missing"),
-        ('{"loss": 1, "best": "1", "parts": {}}', "best: must be a whole number or empty"),
-        ('{"loss": 1, "best": 1, "parts": {"a": "x"}}', "parts.a: must be a number"),
-        ("[]", "not a mapping"),
+        ('{"loss": 1, "best": "1", "parts": {}}', "best: must be a valid integer or null"),
+        ('{"loss": 1, "best": 1, "parts": {"a": "x"}}', "parts.a: must be a valid number"),
         ("{", "cannot be used"),
         (None, "missing"),
     ],
@@ -89,8 +78,3 @@ def test_json_with_other_values_is_refused(text: str | None, keyword: str):
         Path("a.json").write_text(text)
     with pytest.raises(UserError, match=rf"^a\.json: .*{keyword}.*dvc repro$"):
         load(Path("a.json"), Scores)
-
-
-def test_values_in_nested_mappings_and_lists_have_the_names_that_dvc_shows():
-    values = {"test": {"loss": 1, "per_class": {"Bag": {"f1": 0.5}}}, "layers": ["a", {"rate": 0.3}]}
-    assert dict(leaves(values)) == {"test.loss": 1, "test.per_class.Bag.f1": 0.5, "layers.0": "a", "layers.1.rate": 0.3}
