@@ -1,4 +1,4 @@
-"""Set the environment variables that decide bits, before any library reads them."""
+"""Set the environment variables that affect the bits of results, before any library reads them."""
 
 import os
 import sys
@@ -8,21 +8,21 @@ from pathlib import Path
 STARTED_NS = time.time_ns()  # before Python reads any other source of the project
 ROOT = Path(__file__).resolve().parent.parent
 
-# A shell may have set these for other programs: another backend, other instructions, another way to round or draw.
+# A shell may set these for other programs. They select a backend, CPU instructions, or a way to round or to draw.
 OVERRIDES = (
     "DNNL_", "FREETYPE_PROPERTIES", "KERAS_", "MATPLOTLIB", "MPL_", "NPY_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_",
     "OPENBLAS_CORETYPE", "SCIPY_", "SKLEARN_", "TF2_", "TF_", "XLA_",
 )  # fmt: skip
-HARMLESS = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # they decide no bit
+HARMLESS = ("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR")  # these do not affect results
 
 for name in [name for name in os.environ if name.startswith(OVERRIDES) and name not in HARMLESS]:
     del os.environ[name]
 
-# With oneDNN off, the bits would depend on the number of threads. TensorFlow's log level only keeps it quiet.
+# With oneDNN off, the bits would depend on the number of threads. The log level hides TensorFlow's messages.
 os.environ.update(KERAS_BACKEND="tensorflow", MPLBACKEND="agg", TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3")
 
-# On a CPU with AVX-512, oneDNN, NumPy and OpenBLAS would choose code that gives other last bits than on other CPUs. To
-# use every CPU instruction, with results and stored epochs of your own, write DEFAULT for AVX2 here.
+# With AVX-512, oneDNN, NumPy and OpenBLAS compute other last bits than with AVX2. To use every CPU instruction, with
+# results and stored epochs of your own, replace AVX2 by DEFAULT here.
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
 
 if os.uname().machine == "x86_64":

@@ -1,4 +1,4 @@
-"""What decides the bytes of a trained model besides its inputs."""
+"""The environment that affects the bytes of a trained model: operating system, hardware and library versions."""
 
 import sys
 from collections.abc import Sequence
@@ -9,19 +9,18 @@ import archspec.cpu
 import archspec.cpu.detect
 
 LIBRARIES = ("keras", "numpy", "tensorflow")
-NAMES = ("platform", "cpu", "gpu", *LIBRARIES)  # the keys of metrics/environment.json; gpu only where there is one
 
 
 def has_avx2() -> bool:
     """Return whether an x86-64 CPU has AVX2 and FMA."""
     features = archspec.cpu.host().features
-    with suppress(OSError):  # a hardened system forbids code that is made at run time
+    with suppress(OSError):  # a hardened system forbids code generated at run time
         features &= archspec.cpu.detect.CpuidInfoCollector().features  # QEMU emulates the CPU, but not /proc/cpuinfo
     return {"avx2", "fma"} <= features
 
 
 def cpu() -> str:
-    """Return the class of CPU: within one class, equal inputs give equal bytes.
+    """Return the class of CPU. Within a class, equal inputs give equal bytes.
 
     All x86-64 CPUs are one class, since `stages/__init__.py` limits the libraries to AVX2. Others have archspec's name.
     """
@@ -30,7 +29,7 @@ def cpu() -> str:
 
 
 def environment(gpus: Sequence[str] = ()) -> dict[str, str]:
-    """Return the operating system, the class of CPU, the graphics cards if any, and the versions that compute."""
+    """Return the operating system, the class of CPU, the graphics cards if any, and the versions of the libraries."""
     return {
         "platform": sys.platform,
         "cpu": cpu(),

@@ -2,7 +2,7 @@
 
 
 class ProjectError(Exception):
-    """One line: where, what was received, what is expected, what to do. Never shown with a traceback."""
+    """An error of one line, without a traceback: the place, the value received, the value expected and the way out."""
 
     exit_code = 1
 
@@ -13,7 +13,7 @@ class UserError(ProjectError):
     exit_code = 2
 
 
-class DataUnreachable(ProjectError):  # noqa: N818  (a state of the world, not a mistake)
+class DataUnreachable(ProjectError):  # noqa: N818  (the user made no error)
     """The data is not on this machine and cannot be downloaded."""
 
     exit_code = 3

@@ -1,4 +1,4 @@
-"""Imports in a fraction of their time."""
+"""Faster imports."""
 
 import gc
 import sys
@@ -11,11 +11,11 @@ def skip_imports(*packages: str) -> Iterator[None]:
     """Make packages look as if they were not installed, so that a library imports faster without these extras."""
     absent = {name: None for name in packages if name not in sys.modules}  # None makes an import fail
     sys.modules.update(absent)
-    gc.disable()  # it would look through all that was imported again and again, and find nothing to free
+    gc.disable()  # it would scan all imported objects again and again, and free none
     try:
         yield
     finally:
         gc.enable()
-        gc.freeze()  # nor look through it later
+        gc.freeze()  # later collections skip these objects too
         for name in absent:
             del sys.modules[name]

@@ -1,8 +1,5 @@
 """How a stage or a tool runs: its exit code, signals, one stage at a time, and all of its outputs or none."""
 
-import errno
-import io
-import logging
 import os
 import signal
 import sys
@@ -27,11 +24,9 @@ def run(main: Callable[[], None]) -> None:
     """Call `main`; print one line for an error and exit with its code.
 
     Errors of the machine, such as a full disk, exit with 1, Ctrl-C with 130, SIGTERM with 143. Any other exception is
-    a fault of the program: it keeps its traceback, and Python exits with 1.
+    a bug: it keeps its traceback, and Python exits with 1.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may not have the letters of a class name
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack the letters of a class name
     _signals.clear()
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell ignores it for background jobs
@@ -46,10 +41,8 @@ def run(main: Callable[[], None]) -> None:
         where = "".join(f" {note}" for note in getattr(stop, "__notes__", []))
         _fail(f"stopped by {who}{where}; the same command continues", 128 + number)
     except OSError as error:
-        if error.errno in (None, errno.ENOENT):  # a fault of the program
-            raise
         where = f"{error.filename}: ".replace(UNFINISHED, "") if error.filename else ""
-        _fail(f"{where}{one_line(error.strerror)}", ProjectError.exit_code)
+        _fail(f"{where}{one_line(error.strerror or error)}", ProjectError.exit_code)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
@@ -58,7 +51,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    if "DVC_STAGE" in os.environ:  # `dvc metrics diff` takes the old files for results of the new parameters
+    if "DVC_STAGE" in os.environ:  # `dvc metrics diff` would show the old results as those of the new parameters
         message = f"{message} (models, metrics and plots are still those of the previous run)"
     print(message, file=sys.stderr)
     sys.exit(exit_code)
@@ -80,7 +73,7 @@ def acquire(lock: FileLock, line: str) -> AcquireReturnProxy:
 
 
 def main_checkout() -> Path:
-    """Return the folder with the user's own files; DVC names it to every stage, also in an experiment's copy."""
+    """Return the folder with the user's own files: DVC_ROOT, which DVC sets also in an experiment's copy."""
     return Path(os.environ.get("DVC_ROOT", ""))
 
 
@@ -101,31 +94,26 @@ def outputs(inputs: Inputs | None = None) -> Iterator[Callable[[Path], Path]]:
     unfinished: dict[Path, Path] = {}
 
     def begin(path: Path) -> Path:
+        if path.is_dir():
+            raise ProjectError(f"{path}: a folder, expected a file; move the folder away")
         path.parent.mkdir(parents=True, exist_ok=True)
         return unfinished.setdefault(path, path.with_name(f"{UNFINISHED}{path.name}"))
 
-    # `dvc` can be killed while its stage goes on. The operating system releases the lock when that process ends.
-    with acquire(FileLock(LOCK), "another stage still runs in this workspace: waiting for it to end"):
+    # A stage goes on when `dvc` is killed. The operating system releases the lock when the stage ends.
+    with acquire(FileLock(LOCK), "another stage is running in this workspace: waiting for it to end"):
         try:
             yield begin
             stop_if_signalled()
             if inputs:
                 inputs.check({path for path, temporary in unfinished.items() if temporary.exists()})
             _rename(unfinished)
-        except OSError as error:
-            if error.filename is None:  # as after a write to a full disk
-                error.filename = ", ".join(sorted({path.parent.as_posix() for path in unfinished}))
-            raise
         finally:
             for temporary in unfinished.values():
                 temporary.unlink(missing_ok=True)
 
 
 def _rename(unfinished: dict[Path, Path]) -> None:
-    """Rename all outputs, after a check that this can succeed, and ignore signals meanwhile."""
-    for path in unfinished:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    """Rename all outputs, and ignore signals meanwhile."""
     handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         for path, temporary in unfinished.items():

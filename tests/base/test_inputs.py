@@ -38,7 +38,6 @@ def move_into_place() -> None:
 
 CHANGES = [
     ("params.yaml: val_size", lambda: write_params(Path(), **SMALL, epochs=3, val_size=0.3)),
-    ("params.yaml", lambda: Path("params.yaml").write_text("dropout: {")),
     ("stages/base/errors.py", lambda: Path("stages/base/errors.py").touch()),
     ("data/examples/1.png", lambda: Path("data/examples/1.png").write_bytes(b"A picture")),
     ("data/examples/1.png", move_into_place),
@@ -113,8 +112,8 @@ def test_tools_warn_if_params_yaml_differs_from_the_parameters_of_the_model(work
     save_used_params()
     warn_if_edited()
     assert capsys.readouterr().err == ""
-    for changes in ({"dropout": 0.5, "val_size": 0.3}, {"dropout": 1.5}):
-        write_params(workspace, **SMALL, epochs=3, **changes)
-        warn_if_edited()
-        (line,) = capsys.readouterr().err.splitlines()
-        assert all(name in line for name in changes)
+    write_params(workspace, **SMALL, epochs=3, dropout=0.5, val_size=0.3)
+    warn_if_edited()
+    printed = capsys.readouterr().err
+    assert "dropout" in printed
+    assert "val_size" in printed

@@ -51,12 +51,11 @@ def test_a_stage_that_fails_leaves_the_previous_outputs_and_no_others_and_the_ne
         with pytest.raises(type(error)):
             write(*PREVIOUS, error=error)
     assert files() == PREVIOUS
-    assert getattr(error, "filename", "metrics, plots") == "metrics, plots"  # a full disk does not name the file
 
 
 def test_a_folder_in_the_place_of_the_last_output_replaces_none():
     Path("plots/c").mkdir()
-    with pytest.raises(IsADirectoryError, match="plots/c"):
+    with pytest.raises(ProjectError, match="plots/c"):
         write("metrics/a.json", "plots/c")
     assert files() == PREVIOUS
 

@@ -41,7 +41,7 @@ def test_dvc_users_read_that_the_results_are_those_of_the_previous_run(capsys, m
     assert "previous run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("fault", [NameError("a fault"), FileNotFoundError(2, "No such file", "a"), OSError("a fault")])
+@pytest.mark.parametrize("fault", [NameError("a fault"), ValueError("a fault")])
 def test_a_fault_of_the_program_keeps_its_traceback(fault: Exception):
     with pytest.raises(type(fault)):
         run(lambda: fails(fault))
