@@ -8,11 +8,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from stages import evaluate, plot, prepare, train
 from stages.base.errors import UserError
-from stages.base.params import IMAGES, OF_A_FOLDER, PARAMS_FILE, Params, read_params
+from stages.base.params import OF_A_FOLDER, PARAMS_FILE, Params, read_params
 from stages.data.datasets import split
 from tests.support.workspace import params, run_stages
 
@@ -101,18 +100,11 @@ def test_extreme_values_run(workspace: Path, values: dict):
 
 
 @pytest.mark.parametrize("val_size", [1e-300, 0.01, 0.2, 1 / 3, 0.5, 0.9, 0.99, 1 - 2**-53])
-def test_the_check_knows_what_the_split_leaves(val_size: float):
-    for limit in range(2, 200):
-        values = {"dataset": "sample", "val_size": val_size, "limit": limit}
-        for_validation = math.ceil(val_size * limit)
-        if for_validation == limit:
-            with pytest.raises(ValidationError, match="val_size"):
-                params(**values)
+def test_a_split_leaves_an_image_for_training_or_is_refused(val_size: float):
+    for images in range(2, 200):
+        for_validation = math.ceil(val_size * images)
+        if for_validation == images:
+            with pytest.raises(UserError, match="val_size"):
+                split(images, val_size, 0)
         else:
-            params(**values)
-            assert [len(part) for part in split(limit, val_size, 0)] == [limit - for_validation, for_validation]
-
-
-@pytest.mark.trains
-def test_the_check_knows_the_sizes_of_the_data_sets(real_data, sample_data):
-    assert {"fashion_mnist": len(real_data.train.labels), "sample": len(sample_data.train.labels)} == IMAGES
+            assert [len(part) for part in split(images, val_size, 0)] == [images - for_validation, for_validation]

@@ -102,7 +102,7 @@ def main() -> None:
     from stages.evaluation.saved_models import load_model, predict
 
     model = load_model(options.model, test)
-    images, faults = read_pictures(files, test.images.shape[1:], read, scratch=PREPARED)
+    images, faults = read_pictures(files, test.images.shape[1:], read)
     for number, fault in faults.items():
         print(f"{files[number]}: {fault}", file=sys.stderr)
     readable = [file for number, file in enumerate(files) if number not in faults]

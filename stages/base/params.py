@@ -1,6 +1,5 @@
-"""The parameters in params.yaml, their types and ranges, and what they must be together."""
+"""The parameters in params.yaml: their types, ranges and valid combinations."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -16,13 +15,10 @@ Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy"]
 METRICS: tuple[str, ...] = get_args(Monitor)  # of an epoch, in the order of plots/history.csv
 Logs = dict[str, float]  # METRICS of one epoch
 
-# The numbers of images for training and validation, to find a wrong value before any image is loaded.
-IMAGES = {"fashion_mnist": 60_000, "sample": 6_000}
+LEAST_SIZE = {"cnn": 4}  # pixels in width and height: each pooling halves them
 
-LEAST_SIZE = {"cnn": 4}  # pixels in width and height: each pooling leaves half
-
-# The parameters of dataset images alone, with their committed values. They must not differ with another data set, or a
-# run on Fashion-MNIST would pass for one on the pictures in image_dir.
+# The parameters that only dataset images uses, with their defaults. With another data set they must have these values,
+# or a run on Fashion-MNIST would look like a run on the pictures in image_dir.
 OF_A_FOLDER = {
     "image_dir": "data/examples",
     "image_size": 28,
@@ -33,21 +29,15 @@ OF_A_FOLDER = {
 
 
 def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
-    # Pydantic takes `dropout: false` for 0. It may read strings as numbers: `dvc exp run -S learning_rate=0.00001`
-    # writes 1e-05, which PyYAML reads as a string.
+    # Pydantic would read `dropout: false` as 0. It should read strings as numbers, because PyYAML reads 1e-05, which
+    # `dvc exp run -S learning_rate=0.00001` writes, as a string.
     if isinstance(value, bool):
         raise PydanticCustomError("boolean", "Input should be a number")
     return value
 
 
-def _quoted(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, int | float):  # as `dvc exp run -S image_dir=2024` writes it
-        raise PydanticCustomError("unquoted", "must be text; in quotes: -S \"image_dir='{name}'\"", {"name": value})
-    return value
-
-
 def _empty(value: Any) -> Any:  # noqa: ANN401
-    return None if value == "" else value  # as `dvc exp run -S patience=` writes it
+    return None if value == "" else value  # `dvc exp run -S patience=` writes ""
 
 
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
@@ -59,7 +49,7 @@ class DataParams(Checked):
     """The parameters that select and split the images."""
 
     dataset: Literal["fashion_mnist", "sample", "images"]
-    image_dir: Annotated[str, Field(min_length=1), BeforeValidator(_quoted)]
+    image_dir: Annotated[str, Field(min_length=1)]
     image_size: Annotated[Integer, Field(ge=1, le=512)]
     color_mode: Literal["grayscale", "rgb"]
     test_size: Annotated[Number, Field(gt=0, lt=1)]
@@ -114,29 +104,16 @@ class Params(TrainingParams, DataParams):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        changed = [name for name, committed in OF_A_FOLDER.items() if getattr(self, name) != committed]
-        if changed and self.dataset != "images":
-            expected = ", ".join(written(OF_A_FOLDER[name]) for name in changed)
-            received = ", ".join(written(getattr(self, name)) for name in changed)
-            raise ValueError(
-                f"{', '.join(changed)}: used only with dataset: images, but dataset is {self.dataset}; "
-                f"set dataset=images, or reset to {expected}, got {received}"
-            )
+        for name, default in OF_A_FOLDER.items():
+            received = getattr(self, name)
+            if received != default and self.dataset != "images":
+                raise ValueError(
+                    f"{name}: used only with dataset: images, but dataset is {self.dataset}; "
+                    f"set dataset=images, or reset {name} to {written(default)}, got {written(received)}"
+                )
         if self.dataset == "images" and self.image_size < (least := LEAST_SIZE.get(self.network, 1)):
             raise ValueError(f"image_size: must be at least {least} for network {self.network}, got {self.image_size}")
-        if self.dataset in IMAGES:
-            self.check_split(IMAGES[self.dataset])
         return self
-
-    def check_split(self, images: int) -> None:
-        """Check that a split of this many images leaves one for training.
-
-        Raises:
-            ValueError: val_size leaves none.
-        """
-        images = min(self.limit or images, images)
-        if math.ceil(self.val_size * images) == images:  # scikit-learn's rounding
-            raise ValueError(f"val_size: must leave an image for training, got {self.val_size} of {images} images")
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

@@ -1,12 +1,10 @@
-"""The data sets, each a function that returns a `Dataset` and a case of `load_dataset`; their split; duplicates."""
-
-import hashlib
+"""The data sets, each a function that returns a `Dataset` and a case of `load_dataset`; the split for validation."""
 
 import numpy as np
 
 from stages.base.errors import UserError
 from stages.base.imports import skip_imports
-from stages.base.params import DataParams
+from stages.base.params import PARAMS_FILE, DataParams
 from stages.data.image_folder import image_folder
 from stages.data.images import Dataset, Images, check_images
 from stages.data.raw_files import SAMPLE, fetch, find, read_files, read_registry
@@ -44,8 +42,7 @@ def load_dataset(params: DataParams) -> Dataset:
 
     Raises:
         DataUnreachable: the raw files are not on this machine and cannot be downloaded.
-        UserError: the raw files or pictures are damaged or do not fit together.
-        ValueError: the arrays of a new data set do not fit together.
+        UserError: the raw files or pictures are damaged, or the arrays do not fit together.
     """
     match params.dataset:
         case "fashion_mnist":
@@ -54,8 +51,11 @@ def load_dataset(params: DataParams) -> Dataset:
             dataset = sample()
         case "images":
             dataset = image_folder(params)
-    for part in (dataset.train, dataset.test):
-        check_images(part)
+    try:
+        check_images(dataset.train)
+        check_images(dataset.test)
+    except ValueError as error:
+        raise UserError(f"{PARAMS_FILE}: dataset {params.dataset}: {error}") from error
     return dataset
 
 
@@ -65,26 +65,15 @@ def head(data: Images, limit: int | None) -> Images:
 
 
 def split(images: int, val_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows for training, int [n], and those for validation, of this many images, as in the notes."""
-    train, val = train_test_split(np.arange(images), test_size=val_size, random_state=seed)
-    return train, val
+    """Return the rows for training, int [n], and those for validation, of this many images, as in the notes.
 
-
-def also_among(images: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
-    """Find the images that are also among others, pixel for pixel.
-
-    Args:
-        images: uint8 [n, ...].
-        others: uint8 [k, ...].
-
-    Returns:
-        The row of each such image, and the row of the first of the others that equals it.
+    Raises:
+        UserError: no image is left for training.
     """
-    rows: dict[bytes, int] = {}
-    for row, image in enumerate(others):
-        rows.setdefault(_digest(image), row)
-    return [(row, rows[digest]) for row, digest in enumerate(map(_digest, images)) if digest in rows]
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    try:
+        train, val = train_test_split(np.arange(images), test_size=val_size, random_state=seed)
+    except ValueError:
+        raise UserError(
+            f"{PARAMS_FILE}: val_size: must leave an image for training, got {val_size} of {images} images"
+        ) from None
+    return train, val

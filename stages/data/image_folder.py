@@ -2,18 +2,17 @@
 
 import logging
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.errors import UserError
+from stages.base.errors import UserError, one_line
 from stages.base.files import files_below
 from stages.base.imports import skip_imports
 from stages.base.params import OF_A_FOLDER, DataParams
-from stages.data.images import PREPARED, Dataset, Images, classes_without
+from stages.data.images import Dataset, Images, classes_without
 from stages.data.pictures import read_pictures
 
 with skip_imports("pandas"):
@@ -23,13 +22,15 @@ logger = logging.getLogger(__name__)
 
 PARTS = {"train", "test"}
 MOST_CLASSES = 256  # labels are uint8
+ADVICE = "add pictures of it, sort them into train/ and test/ yourself, or try another split_seed"
 
 
-class Pictures(NamedTuple):
-    """Picture files and their classes."""
+class Picture(NamedTuple):
+    """A picture file. Sorts by its name in the folder of its class, and only then by class."""
 
-    files: list[Path]
-    labels: np.ndarray  # uint8 [n], positions among the classes
+    name: tuple[str, ...]
+    class_name: str
+    path: Path
 
 
 def image_folder(params: DataParams) -> Dataset:
@@ -37,25 +38,27 @@ def image_folder(params: DataParams) -> Dataset:
 
     Raises:
         UserError: the folder has another form; a class has too few pictures; or files cannot be read, and
-            `skip_unreadable` is false. Each such file was named.
+            `skip_unreadable` is false. The log names each such file.
     """
     folder = Path(params.image_dir)
     classes, parts, strays = list_images(folder)
     if "" in parts:
-        parts = _split_off_test(folder, classes, parts[""], params)
-    elif params.test_size != (committed := OF_A_FOLDER["test_size"]):
+        parts = _split_off_test(folder, parts[""], params)
+    elif params.test_size != (default := OF_A_FOLDER["test_size"]):
         raise UserError(
-            f"params.yaml: test_size: {folder} has train/ and test/, so no share is split off; set it back to "
-            f"{committed}, got {params.test_size}"
+            f"params.yaml: test_size: not used, because {folder} has train/ and test/; reset it to {default}, got "
+            f"{params.test_size}"
         )
     shape = (params.image_size, params.image_size) + ((3,) if params.color_mode == "rgb" else ())
     unreadable = [f"{path}: not in the folder of a class" for path in strays]
     data, files = {}, {}
-    for name, part in parts.items():
-        images, faults = read_pictures(part.files, shape, scratch=PREPARED)
-        unreadable += [f"{part.files[number]}: {fault}" for number, fault in faults.items()]
-        data[name] = Images(images, np.delete(part.labels, list(faults)), np.array(classes))
-        files[name] = [path for number, path in enumerate(part.files) if number not in faults]
+    for part, pictures in parts.items():
+        images, faults = read_pictures([picture.path for picture in pictures], shape)
+        unreadable += [f"{pictures[number].path}: {fault}" for number, fault in faults.items()]
+        readable = [picture for number, picture in enumerate(pictures) if number not in faults]
+        labels = np.searchsorted(classes, [picture.class_name for picture in readable]).astype(np.uint8)
+        data[part] = Images(images, labels, np.array(classes))
+        files[part] = [picture.path for picture in readable]
     for line in unreadable:
         logger.warning("%s", line)
     if unreadable and not params.skip_unreadable:
@@ -63,97 +66,60 @@ def image_folder(params: DataParams) -> Dataset:
             f"{folder}: files that are not pictures of a class: {len(unreadable)}, named above; remove them, or leave "
             "them out with skip_unreadable: true"
         )
-    for name, part in data.items():
-        if missing := classes_without(part.labels, part.classes):
-            raise UserError(f"{folder}: class {missing[0]} has no readable picture for {name}")
+    for part, (_, labels, _) in data.items():
+        if missing := classes_without(labels, np.array(classes)):
+            raise UserError(f"{folder}: class {missing[0]} has no readable picture for {part}; {ADVICE}")
     return Dataset(data["train"], data["test"], files["train"], files["test"], len(unreadable))
 
 
-def list_images(folder: Path) -> tuple[list[str], dict[str, Pictures], list[Path]]:
+def list_images(folder: Path) -> tuple[list[str], dict[str, list[Picture]], list[Path]]:
     """List the files in a folder of pictures, without opening any.
 
     Returns:
-        The classes, sorted; the pictures, under "train" and "test", or under "" in a folder without these two; and the
-        files that are not in the folder of a class.
+        The classes, sorted; the pictures, sorted, under "train" and "test", or under "" in a folder without these two;
+        and the files that are not in the folder of a class.
 
     Raises:
-        UserError: the folder does not have 2 to 256 classes; train/ or test/ is missing; or their classes differ.
+        UserError: the folder does not have 2 to 256 classes, or has train/ or test/ and not exactly these two.
     """
     if not folder.is_dir():
         raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
-    by_class, strays = _files_by_class(folder)
-    by_part = {"": by_class}
-    if PARTS & by_class.keys():
-        if by_class.keys() != PARTS:
-            raise UserError(f"{folder}: expected the folders train and test and no others, got {_some(by_class)}")
-        by_part = {}
-        for part in ("train", "test"):
-            by_part[part], more = _files_by_class(folder / part)
-            strays += more
-        if different := by_part["train"].keys() ^ by_part["test"].keys():
-            raise UserError(f"{folder}: train and test must have the same classes, but differ in {_some(different)}")
-        by_class = by_part["train"]
-    classes = sorted(by_class)
+    files = {path: path.relative_to(folder).parts for path in files_below(folder)}
+    depth = 1 if any(names[0] in PARTS and len(names) > 1 for names in files.values()) else 0  # of class folders
+    parts, strays = defaultdict(list), []
+    for path, names in files.items():
+        if len(names) < depth + 2:
+            strays.append(path)
+            continue
+        class_name = unicodedata.normalize("NFC", names[depth])  # macOS may write Korean in NFD, Linux writes NFC
+        parts[names[0] if depth else ""].append(Picture(names[depth + 1 :], class_name, path))
+    if depth and parts.keys() != PARTS:
+        received = one_line(", ".join(sorted(parts)))
+        raise UserError(f"{folder}: must have pictures in the folders train and test and in no other, got {received}")
+    classes = {picture.class_name for pictures in parts.values() for picture in pictures}
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise UserError(
             f"{folder}: must have 2 to {MOST_CLASSES} folders of pictures, one per class, got {len(classes)}"
         )
-    return classes, {part: _in_order(folder / part, each) for part, each in by_part.items()}, strays
+    return sorted(classes), {part: sorted(pictures) for part, pictures in parts.items()}, strays
 
 
-def _files_by_class(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Return the files in each folder of a class, by the class's name in Unicode NFC, and the files outside of them.
-
-    Raises:
-        UserError: two folders have names that look the same, as macOS and Linux write Korean (NFD and NFC).
-    """
-    by_class, strays, names = defaultdict(list), [], {}
-    for path in files_below(folder):
-        name, *below = path.relative_to(folder).parts
-        if not below:
-            strays.append(path)
-            continue
-        composed = unicodedata.normalize("NFC", name)
-        if names.setdefault(composed, name) != name:
-            raise UserError(f"{folder}: {name!a} and {names[composed]!a} look the same; rename or merge them")
-        by_class[composed].append(path)
-    return by_class, strays
-
-
-def _in_order(folder: Path, by_class: dict[str, list[Path]]) -> Pictures:
-    """Return the files in the order of their names within a class, and only then of the classes."""
-    depth = len(folder.parts) + 1
-    labels = {name: label for label, name in enumerate(sorted(by_class))}
-    labelled = sorted((path.parts[depth:], labels[name], path) for name, paths in by_class.items() for path in paths)
-    return Pictures([path for *_, path in labelled], np.array([label for _, label, _ in labelled], np.uint8))
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
-def _split_off_test(folder: Path, classes: list[str], pictures: Pictures, params: DataParams) -> dict[str, Pictures]:
+def _split_off_test(folder: Path, pictures: list[Picture], params: DataParams) -> dict[str, list[Picture]]:
     """Split off the share `test_size` of each class.
 
     Raises:
-        UserError: a class has too few pictures to have one in both parts.
+        UserError: a class has only one picture, or a part would have fewer pictures than there are classes.
     """
-    files, labels = pictures
+    labels = [picture.class_name for picture in pictures]
     try:
-        parts = train_test_split(
-            np.arange(len(files)), test_size=params.test_size, random_state=params.split_seed, stratify=labels
+        train, test = train_test_split(
+            pictures, test_size=params.test_size, random_state=params.split_seed, stratify=labels
         )
-    except ValueError:  # a class has only one picture, or a part would have fewer pictures than there are classes
-        parts = []
-    if not parts or any(len(np.unique(labels[rows])) < len(classes) for rows in parts):
-        counts = np.bincount(labels)
-        fewest = counts.argmin()
-        advice = "add pictures of it" if counts[fewest] < 2 else "sort the pictures into train/ and test/ yourself"
+    except ValueError:
+        counts = Counter(labels)
+        fewest = min(counts, key=counts.get)
         raise UserError(
             f"{folder}: test_size: must leave a picture of each class for training and one for test, got "
-            f"{params.test_size} of {len(files)} pictures, {counts[fewest]} of them of class {classes[fewest]}; "
-            f"{advice}"
-        )
-    train, test = (Pictures([files[row] for row in rows], labels[rows]) for rows in parts)
+            f"{params.test_size} of {len(labels)} pictures, {counts[fewest]} of them of class {fewest}; {ADVICE}"
+        ) from None
     return {"train": train, "test": test}

@@ -45,10 +45,8 @@ def check_images(data: Images) -> Images:
     images, labels, classes = data
     if images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)) or images.dtype != np.uint8:
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 [n, height, width] or [..., 3]")
-    if labels.dtype != np.uint8:
-        raise ValueError(f"labels are {labels.dtype}, expected uint8")
-    if labels.shape != images.shape[:1]:
-        raise ValueError(f"{len(images)} images but labels {labels.shape}")
+    if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        raise ValueError(f"{len(images)} images, but labels are {labels.dtype} {labels.shape}, expected uint8 [n]")
     if not images.size:
         raise ValueError("no images")
     if labels.max() >= len(classes):
@@ -76,7 +74,7 @@ def save_images(
 
 def _save_rows(path: Path, array: np.ndarray, rows: np.ndarray) -> None:
     # Write the bytes of `numpy.save(path, array[rows])` block by block. On a full disk, a write to a memory map of the
-    # file (`open_memmap`) would end the process by a signal.
+    # file (`open_memmap`) would kill the process.
     shape = (len(rows), *array.shape[1:])
     header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": shape}
     step = max(1, AT_ONCE // array[:1].nbytes)

@@ -5,8 +5,8 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from stages.base.errors import one_line
+from stages.data.images import PREPARED
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 THREADS = min(os.cpu_count() or 1, 4)  # twice as fast on photographs as one thread
@@ -50,8 +51,7 @@ def open_picture(path: Path, side: int) -> Image.Image:
     except UnidentifiedImageError:
         raise Unreadable("not a PNG, JPEG, BMP or WebP file") from None
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
-        raise Unreadable(reason or type(error).__name__) from error
+        raise Unreadable(one_line(error) or type(error).__name__) from error
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -76,7 +76,6 @@ def read_pictures(
     paths: Sequence[Path],
     shape: tuple[int, ...],
     read: Callable[[Path, tuple[int, ...]], np.ndarray] = read_picture,
-    scratch: Path | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Read many files, with a progress bar on a terminal.
 
@@ -84,29 +83,26 @@ def read_pictures(
         paths: n files.
         shape: the shape of one image.
         read: returns such an array for a file, or raises `Unreadable`.
-        scratch: a folder for a temporary file with the images, which may be larger than memory.
 
     Returns:
-        uint8 [k, *shape], the images that can be read; and the reason for each other file, by its position.
+        uint8 [k, *shape], the readable images, which may be larger than memory; and the reason for each unreadable
+        file, by its position.
     """
-    images = _in_a_file((len(paths), *shape), scratch) if scratch else np.empty((len(paths), *shape), np.uint8)
-    numbers, faults = range(len(paths)), {}
+    images = _array_in_a_file((len(paths), *shape))
+    faults: dict[int, str] = {}
 
-    def read_some(some: range) -> int:
-        for number in some:
-            try:
-                images[number] = read(paths[number], shape)
-            except Unreadable as error:
-                faults[number] = str(error)
-        return len(some)
+    def read_one(number: int) -> None:
+        try:
+            images[number] = read(paths[number], shape)
+        except Unreadable as error:
+            faults[number] = str(error)
 
-    with (
-        warnings.catch_warnings(action="ignore"),  # about metadata, without the file's name
-        tqdm(total=len(paths), desc="reading", unit=" files", leave=False, disable=None) as bar,
-        ThreadPoolExecutor(THREADS) as pool,
-    ):
-        for count in pool.map(read_some, [numbers[start : start + CHUNK] for start in numbers[::CHUNK]]):
-            bar.update(count)
+    numbers = range(len(paths))
+    # Pillow's warnings about metadata do not name the file.
+    with warnings.catch_warnings(action="ignore"), ThreadPool(THREADS) as pool:
+        done = pool.imap_unordered(read_one, numbers, CHUNK)
+        for _ in tqdm(done, "reading", len(paths), unit=" files", leave=False, disable=None):
+            pass
     readable = np.delete(numbers, list(faults))
     if faults:  # close the gaps, block by block
         for start in range(0, len(readable), CHUNK):
@@ -115,10 +111,10 @@ def read_pictures(
     return images[: len(readable)], dict(sorted(faults.items()))
 
 
-def _in_a_file(shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """Return a uint8 array in a temporary file, which disappears with it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # not on macOS. Without it, a full disk would end the process by a signal
+def _array_in_a_file(shape: tuple[int, ...]) -> np.ndarray:
+    """Return a uint8 array in a temporary file, which the system deletes when the array is no longer used."""
+    PREPARED.mkdir(parents=True, exist_ok=True)  # not in /tmp, which may be in memory
+    with tempfile.TemporaryFile(dir=PREPARED) as file:
+        if hasattr(os, "posix_fallocate"):  # not on macOS. Without it, a full disk would kill the process
             os.posix_fallocate(file.fileno(), 0, math.prod(shape))
         return np.memmap(file, np.uint8, "r+", shape=shape)

@@ -5,7 +5,8 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError
-from stages.data.datasets import also_among, head, sample, split
+from stages.data.datasets import head, sample, split
+from stages.prepare import also_among
 
 
 def test_fashion_mnist_is_what_keras_documents_for_load_data(real_data):

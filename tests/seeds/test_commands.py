@@ -18,7 +18,7 @@ def test_values_are_read_as_dvc_reads_them():
 
 def test_the_committed_setting_always_runs_and_every_setting_once():
     committed = params()
-    settings = commands.settings_of(committed, {"dropout": [0, 0.3], "patience": [2, "", None]})
+    settings = commands.settings_of(committed, {"dropout": [0, 0.3], "patience": [2, None]})
     assert settings[0] == committed
     assert [(each.dropout, each.patience) for each in settings] == [(0.3, 2), (0, 2), (0, None), (0.3, None)]
 
