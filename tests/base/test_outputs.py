@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.base.errors import ProjectError
 from stages.base.process import LOCK, UNFINISHED, outputs
 
 PREVIOUS = {"metrics/a.json": "previous", "plots/b.csv": "previous"}

@@ -75,7 +75,7 @@ def test_names_of_classes_may_be_korean_in_either_form_of_unicode():
 
 
 def test_two_folders_that_look_the_same_are_one_class():
-    make("mine", *(f"{unicodedata.normalize(form, "한글")}/{form}" for form in ("NFC", "NFD")), "b/1")
+    make("mine", *(f"{unicodedata.normalize(form, '한글')}/{form}" for form in ("NFC", "NFD")), "b/1")
     classes, parts, _ = list_images(Path("mine"))
     assert len(classes) == 2
     assert len(parts[""]) == 3
