@@ -4,7 +4,6 @@ TensorFlow is imported inside functions, because the parent process does not nee
 """
 
 import inspect
-import json
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -75,10 +74,9 @@ def key_of(training: Training) -> str:
 
     train, _, _, data = _data(training.images)
     model = compiled_model(train, training.params)
-    stopping = {name: getattr(training.params, name) for name in (*STOPPING, "lr_patience", "lr_factor")}
     batch_size, seed = training.params.batch_size, training.params.seed
     epochs = epoch_key(model, data, batch_size=batch_size, seed=seed, environment=environment_here())
-    return digest(epochs, json.dumps(stopping), syntax(inspect.getsource(callbacks)))
+    return digest(epochs, training.params.model_dump_json(), syntax(inspect.getsource(callbacks)))
 
 
 def train_group(group: list[Training], store: bool = True) -> list[Result]:

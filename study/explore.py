@@ -15,7 +15,7 @@ from stages.base.params import written
 from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import KEPT, NETWORKS, TRAININGS
-from study.notes.findings import HISTORY, read_table
+from study.notes.findings import HISTORY
 from study.sizes.effects import Effect, effects, load_values
 from study.sizes.grid import Grid, read_grid
 from study.stopping import with_patience
@@ -31,7 +31,7 @@ PATIENCES = range(1, 20)  # the last one stops none of the 20 epochs, even if th
 
 def read_history() -> pd.DataFrame:
     """Return the epochs of the trainings that nothing stopped, under the names of the charts."""
-    history = read_table(HISTORY)
+    history = pd.read_csv(HISTORY)
     return history.assign(training=history["training"].map(NAMES)).dropna(subset="training")
 
 
