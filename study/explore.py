@@ -16,7 +16,7 @@ from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import KEPT, NETWORKS, TRAININGS
 from study.notes.findings import HISTORY
-from study.sizes.effects import Effect, effects, load_values
+from study.sizes.effects import Effect, effects_of, load_values
 from study.sizes.grid import Grid, read_grid
 from study.stopping import with_patience
 
@@ -173,7 +173,7 @@ def explore_page() -> str:
     charts = {
         "stopping": stopping_chart(history, results),
         "curves": curves_chart(history),
-        "effect": effect_chart(grid, effects(grid, load_values(grid))),
+        "effect": effect_chart(grid, effects_of(grid, load_values(grid))),
     }
     return render(
         TEMPLATE,

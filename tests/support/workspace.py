@@ -56,7 +56,7 @@ def read_json(path: str | Path) -> dict:
 
 
 def history() -> dict[str, list[float]]:
-    return pd.read_csv("plots/history.csv", float_precision="round_trip").to_dict("list")
+    return pd.read_csv("plots/history.csv").to_dict("list")
 
 
 def run_stages(folder: Path, *stages, **params) -> None:

@@ -99,5 +99,5 @@ def test_the_modules_in_the_key_import_no_other_module_that_computes():
     )
     assert taken == {
         "METRICS", "Images", "Logs", "PARAMS_FILE", "ProjectError", "TrainingParams", "UserError", "one_line",
-        "without",
+        "skip_imports",
     }  # fmt: skip
