@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from stages.base.files import load
+from stages.base.files import load, load_json
 from stages.base.inputs import warn_if_edited
 from stages.base.process import run
 from stages.data.images import Counts
-from stages.evaluation.results import Evaluation
 from stages.training.result import TrainingResult
 from tools.git import committed
 
@@ -31,16 +30,16 @@ Type   source .venv/bin/activate
        make back                          return to the committed results"""
 
 
-def figures(evaluation: Evaluation) -> dict[str, float]:
+def figures(evaluation: dict[str, dict[str, float]]) -> dict[str, float]:
     """Return the rows of the table: scores of the kept epoch, all with dropout off, and their gap."""
-    training, validation, test = evaluation.training, evaluation.validation, evaluation.test
+    training, validation, test = (evaluation[part] for part in ("training", "validation", "test"))
     return {
-        "validation accuracy": validation.accuracy,
-        "test accuracy": test.accuracy,
-        "validation loss": validation.loss,
-        "test loss": test.loss,
-        "training loss, dropout off": training.loss,
-        "gap (validation - training)": evaluation.gap,
+        "validation accuracy": validation["accuracy"],
+        "test accuracy": test["accuracy"],
+        "validation loss": validation["loss"],
+        "test loss": test["loss"],
+        "training loss, dropout off": training["loss"],
+        "gap (validation - training)": validation["loss"] - training["loss"],
     }
 
 
@@ -57,14 +56,14 @@ def print_table(here: dict[str, float], before: dict[str, float]) -> None:
 
 def main() -> None:
     """metrics/*.json -> a table on the terminal, beside the committed results if they are on the same images."""
-    data, train, evaluation = load(COUNTS, Counts), load(TRAIN, TrainingResult), load(EVALUATION, Evaluation)
+    data, train = load(COUNTS, Counts), load(TRAIN, TrainingResult)
     print(f"\n{data.dataset}: {data.train:,} training, {data.val:,} validation, {data.test:,} test images")
     print(f"epoch {train.best_epoch} is kept; {train.how_it_ended()}\n")
 
     images, text = committed(COUNTS.as_posix()), committed(EVALUATION.as_posix())
     same_images = images is None or json.loads(images) == data.model_dump()
-    before = figures(Evaluation.model_validate_json(text)) if text and same_images else {}
-    here = figures(evaluation)
+    before = figures(json.loads(text)) if text and same_images else {}
+    here = figures(load_json(EVALUATION, "training", "validation", "test"))
     print_table(here, before)
     if not same_images:
         print(OTHER_IMAGES)
