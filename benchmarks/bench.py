@@ -147,7 +147,7 @@ def table(rounds: Sequence[Round]) -> str:
         "",
         f"`python -m seeds try dropout=0.5` runs {2 * SEEDS} trainings, {epochs} epochs, in {spread(taken, ' s')}.",
     ]
-    lines += [f"{cores} cores that only computed epochs would take a share of {spread(shares)} of this time."]
+    lines += [f"{cores} cores that computed epochs and nothing else would take {spread(shares)} of this time."]
     return "\n".join(lines)
 
 

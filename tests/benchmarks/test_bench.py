@@ -24,7 +24,7 @@ def test_a_ratio_compares_the_two_programs_within_a_round(monkeypatch):
     assert "| an epoch with validation | 2.00 s (1.00 to 4.00) | 8.00 s (4.00 to 16.00) | 0.25 |" in lines
     assert "| `dvc repro` from nothing | 40.00 s (20.00 to 80.00) | 100 s (50.00 to 200) | 0.40 |" in lines
     assert "| peak memory of `dvc repro` | 500 MB | 1,500 MB | 0.33 |" in lines
-    assert "share of 0.50 " in lines[-1]  # 200 epochs of 2 s on 20 cores, in 40 s
+    assert "take 0.50 of" in lines[-1]  # 200 epochs of 2 s on 20 cores, in 40 s
 
 
 @pytest.mark.process
