@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 PARTS = {"train", "test"}
 MOST_CLASSES = 256  # labels are uint8
-ADVICE = "add pictures of it, sort them into train/ and test/ yourself, or try another split_seed"
+ADVICE = "add pictures of the class, sort them into train/ and test/ yourself, or try another split_seed"
 
 
 class Picture(NamedTuple):

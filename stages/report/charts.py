@@ -47,7 +47,7 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
     for axes, metric, unit in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), (loss_unit, "share of images"), strict=True
     ):
-        # Labels stand where the lines are apart: at the first training value and at the last validation value.
+        # Labels are where the lines are apart: at the first training value and at the last validation value.
         for name, look, label, point in (
             (metric, TRAINING, training, 0),
             (f"val_{metric}", VALIDATION, "validation", -1),
