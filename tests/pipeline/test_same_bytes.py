@@ -89,6 +89,7 @@ RUNS = {
 } | {name: SHORT | {"optimizer": name} for name in get_args(Params.model_fields["optimizer"].annotation)}
 # The trainings of a comparison run in this process: QEMU does not emulate the children of a process.
 EVERYTHING = """
+import json
 import os
 import numpy as np
 from pathlib import Path
@@ -104,7 +105,8 @@ for folder in sorted(path for path in top.iterdir() if path.is_dir()):
         stage.main()
     if folder.name == "adam":
         values = read_params().model_dump(include=set(TrainingParams.model_fields))
-        Path("metrics/group.json").write_text(train_group([Training(TrainingParams(**values), 300)]))
+        results = train_group([Training(TrainingParams(**values), 300)])
+        Path("metrics/group.json").write_text(json.dumps(results))
         samples = {size: np.random.default_rng(size).normal(0.1, 1, size) for size in (8, 10, 30)}
         Path("metrics/compared.txt").write_text(repr(compare(samples)))
 """

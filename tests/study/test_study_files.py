@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from stages.base.errors import UserError
 from study.notes.design import read_design
 from study.sizes.grid import read_grid
+from tests.support.clone import Clone, skip_elsewhere
 from tests.support.sources import undeclared, unneeded
 from tests.support.workspace import ROOT
 
@@ -88,3 +90,15 @@ def test_a_wrong_design_is_refused_in_one_line(workspace, study: str, old: str, 
     with pytest.raises(UserError, match=keyword) as error:
         {"notes": read_design, "sizes": read_grid}[study]()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.process
+@pytest.mark.acceptance
+def test_the_notes_study_comes_out_again_to_the_byte(real_data, tmp_path: Path):
+    """Without the trainings of sizes, which take hours."""
+    clone = Clone(tmp_path)
+    skip_elsewhere(clone)
+    clone.dvc("repro", "prepare")
+    clone.dvc("repro", "--force", "study/dvc.yaml:notes-findings")
+    clone.dvc("repro", "--force", "--single-item", "study/dvc.yaml:sizes-effects")
+    assert clone.git_status() == ""

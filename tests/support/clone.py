@@ -1,5 +1,6 @@
 """The real dvc, in a clone of the working tree."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Self
 
+import pytest
 import yaml
 
+from stages.base.environment import environment
 from tests.support.workspace import ROOT
 
 HOOK = ROOT / "tests/support/hook"
@@ -77,6 +80,13 @@ class Clone:
         stages = yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"].values()
         paths = [Path(output["path"]) for stage in stages for output in stage["outs"]]
         return {str(path): (self.folder / path).read_bytes() for path in paths if (self.folder / path).exists()}
+
+
+def skip_elsewhere(clone: Clone) -> None:
+    """Skip a test of bytes if the committed results come from another environment."""
+    committed = json.loads(clone.run("git", "show", "HEAD:metrics/environment.json").stdout)
+    if committed != environment():
+        pytest.skip(f"the committed results come from another environment: {committed}")
 
 
 def moment(at: str, do: str) -> dict[str, str]:
