@@ -9,15 +9,15 @@ COMPILE = uv pip compile --upgrade --universal --fork-strategy fewest --generate
 
 .PHONY: repro env report back study explore export verify unit test acceptance bench format lock clean help
 
-repro: .venv/.run ## run the whole pipeline and show the results; `make` alone does the same
+repro: .venv/.run ## run everything and show the results; `make` does the same
 	@python -m tools.start && python -m tools.summary
 env: .venv/.run ## only install the packages into .venv
 report: repro ## the same, then open the page of the run
 	@python -c 'from dvc.ui import ui; ui.open_browser("plots/report.html")'
-# Your own folders and edited sources stay as they are.
+# Your own folders and edited sources stay. `touch`: DVC writes twice within a second, and Git may not see the second change.
 back: .venv/.run ## return to the committed parameters and results
-	@touch -c params.yaml  # DVC writes it twice within a second, and Git may not see the second change
-	@git restore --source=HEAD --staged --worktree params.yaml dvc.lock metrics plots
+	@python -m tools.start --check-way-back
+	@touch -c params.yaml && git restore --source=HEAD --staged --worktree params.yaml dvc.lock metrics plots
 	@{ dvc checkout --quiet --force dvc.yaml || dvc repro; } && python -m tools.summary
 study: .venv/.run ## the two studies, without the frozen trainings: five minutes
 	@dvc repro study/dvc.yaml

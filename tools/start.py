@@ -8,10 +8,13 @@ import re
 import subprocess
 import sys
 
+import yaml
+
 from stages.base.errors import DataUnreachable
 from stages.base.params import PARAMS_FILE, read_params
 from stages.base.process import run
 from stages.data.raw_files import fetch, on_this_machine, read_registry
+from tools.git import committed
 
 DVC = [sys.executable, "-m", "dvc"]
 
@@ -30,14 +33,29 @@ def fetch_raw_files() -> None:
         fetch(registry)
 
 
+def check_way_back() -> None:
+    """Check that the data of the last commit are within reach, before `make back` changes anything.
+
+    Raises:
+        DataUnreachable: the raw files are not on this machine and cannot be downloaded.
+    """
+    params = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "{}")
+    if params.get("dataset") == "fashion_mnist":
+        fetch(read_registry())
+
+
 def main() -> None:
     """params.yaml, the raw files -> every output."""
+    if sys.argv[1:] == ["--check-way-back"]:
+        check_way_back()
+        return
     if read_params().dataset == "fashion_mnist":
         try:
             fetch_raw_files()
         except DataUnreachable as error:
             print(f"\n{error.reason}. Running the embedded sample instead: 6,000 of 60,000 training images.")
-            print(f"{PARAMS_FILE} now has dataset: sample. Back to Fashion-MNIST: make back\n", flush=True)
+            print(f"{PARAMS_FILE} now has dataset: sample. With a network, make back returns to Fashion-MNIST.\n")
+            sys.stdout.flush()
             text = PARAMS_FILE.read_text(encoding="utf-8")
             PARAMS_FILE.write_text(re.sub(r"(?m)^dataset:.*$", "dataset: sample", text), encoding="utf-8")
     os.execv(sys.executable, [*DVC, "repro"])

@@ -110,12 +110,12 @@ def check_made_with(path: Path, params: Params) -> None:
 
 
 def warn_if_edited() -> None:
-    """Print a line if params.yaml differs from the parameters that the data or the model was made with.
-
-    Raises:
-        UserError: params.yaml cannot be read, or a value in it is wrong.
-    """
-    params = read_params()
+    """Print a line if params.yaml is wrong, or differs from the parameters that the data or the model was made with."""
+    try:
+        params = read_params()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return
     for path in filter(Path.exists, MAKER):
         try:
             check_made_with(path, params)

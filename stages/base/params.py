@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
+from stages.base.errors import UserError
 from stages.base.yaml_files import Checked, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
@@ -122,7 +123,10 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
     Raises:
         UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
     """
-    return read_yaml(path, Params)
+    try:
+        return read_yaml(path, Params)
+    except UserError as error:
+        raise UserError(f"{error}; correct it, or return to the last commit: make back") from None
 
 
 def in_words(params: Params, names: Iterable[str]) -> str:

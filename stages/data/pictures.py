@@ -51,7 +51,7 @@ def open_picture(path: Path, side: int) -> Image.Image:
     except UnidentifiedImageError:
         raise Unreadable("not a PNG, JPEG, BMP or WebP file") from None
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        raise Unreadable(one_line(error) or type(error).__name__) from error
+        raise Unreadable(getattr(error, "strerror", None) or one_line(error) or type(error).__name__) from error
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:

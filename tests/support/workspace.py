@@ -30,10 +30,14 @@ def write_params(folder: Path, **changes: object) -> None:
     """Write params.yaml, comments and all, with the values of the tests, some of them changed, or keys added."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     for key, value in (OWN | changes).items():
-        written = "" if value is None else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+        written = (
+            "" if value is None else yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).split("\n")[0]
+        )
         line = f"{key}: {written}".rstrip()
-        text, found = re.subn(rf"(?m)^{key}:.*$", line, text)
-        if not found:
+        # a function, because the line may have a backslash
+        if re.search(rf"(?m)^{key}:", text):
+            text = re.sub(rf"(?m)^{key}:.*$", lambda _, line=line: line, text)
+        else:
             text += f"{line}\n"
     (folder / "params.yaml").write_text(text, encoding="utf-8")
 
