@@ -60,9 +60,9 @@ def difference(effect: Effect | None) -> str:
     """Return a cell of a table: the difference and half its interval, bold where significant, and p."""
     if not effect:
         return ""
-    row = effect.found.difference
-    bold = "**" if effect.found.is_significant else ""
-    return f"{bold}{row.mean:+.4f}{bold} ± {row.high - row.mean:.4f}, p {effect.found.adjusted_p:.3f}"
+    row = effect.comparison.difference
+    bold = "**" if effect.comparison.is_significant else ""
+    return f"{bold}{row.mean:+.4f}{bold} ± {row.high - row.mean:.4f}, p {effect.comparison.adjusted_p:.3f}"
 
 
 def families(grid: Grid) -> list[tuple[str, int, int]]:

@@ -19,12 +19,12 @@ class Effect(NamedTuple):
 
     claim: Claim
     cell: Cell
-    found: Comparison
+    comparison: Comparison
 
     @property
     def pays(self) -> bool:
         """Whether the claim holds significantly."""
-        return self.found.is_significant and (self.found.difference.mean < 0) == (self.claim.pays == "lower")
+        return self.comparison.is_significant and (self.comparison.difference.mean < 0) == (self.claim.pays == "lower")
 
 
 def finding(lines: Lines) -> str:
@@ -41,7 +41,7 @@ def lines_of(grid: Grid, claim: Claim, effects: list[Effect]) -> Lines:
     """Return the effects of each network's highest rate."""
     return {
         subject.title.en: {
-            effect.cell.images: effect.found
+            effect.cell.images: effect.comparison
             for effect in effects
             if (effect.claim, effect.cell.network, effect.cell.dropout) == (claim, name, subject.rates[-1])
         }

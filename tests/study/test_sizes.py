@@ -175,7 +175,7 @@ def test_a_planted_effect_is_significant_and_noise_is_not(tmp_path, monkeypatch)
     significant = {
         (each.claim.value, each.claim.early_stopping, each.cell): each.pays
         for each in effects.effects_of(grid, values)
-        if each.found.is_significant
+        if each.comparison.is_significant
     }
     assert significant == {
         ("kept_val_loss", False, Cell("dense-1000", 10, 0.5)): True,
