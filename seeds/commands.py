@@ -126,7 +126,7 @@ def train(settings: list[Params], names: Sequence[str], options: argparse.Namesp
         print(f"With {options.seeds} seeds no difference can be significant; use at least {least}: --seeds {least}")
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", "prepare"]
     if subprocess.run(command, check=False).returncode:
-        raise ProjectError("dvc repro prepare failed, see above: there are no images to train on")
+        raise ProjectError("dvc repro prepare failed (see above), so no images are prepared")
     trainings = [
         TrainingParams(**setting.model_dump(include=set(TrainingParams.model_fields)) | {"seed": seed})
         for setting in settings

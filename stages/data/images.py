@@ -40,7 +40,7 @@ def check_images(data: Images) -> Images:
     """Return `data` if its arrays fit together.
 
     Raises:
-        ValueError: an array has another type or shape, there are no images, or a label has no class.
+        ValueError: an array has another type or shape, is empty, or has a label without a class.
     """
     images, labels, classes = data
     if images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)) or images.dtype != np.uint8:

@@ -112,7 +112,7 @@ def read_pictures(
 
 
 def _array_in_a_file(shape: tuple[int, ...]) -> np.ndarray:
-    """Return a uint8 array in a temporary file, which the system deletes when the array is no longer used."""
+    """Return a uint8 array in a temporary file, which disappears with the array."""
     PREPARED.mkdir(parents=True, exist_ok=True)  # not in /tmp, which may be in memory
     with tempfile.TemporaryFile(dir=PREPARED) as file:
         if hasattr(os, "posix_fallocate"):  # not on macOS. Without it, a full disk would kill the process

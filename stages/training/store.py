@@ -151,7 +151,7 @@ class StoredEpochs:
         return digest(self.key, str(epoch), before, body).encode()
 
     def _read(self, epoch: int, before: str) -> tuple[State, Logs] | None:
-        """Return the state and the logs after an epoch, or None if there is no valid record."""
+        """Return the state and the logs after an epoch, or None if no record is valid."""
         try:
             checksum, _, body = self._path(epoch, before).read_bytes().partition(b"\n")
         except OSError:

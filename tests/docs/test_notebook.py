@@ -155,7 +155,7 @@ def run(clone: Clone, begin: str, **settings: str) -> tuple[dict, dict[str, list
 
 
 def check(found: dict) -> None:
-    """Check what is true of any images."""
+    """Check the results that do not depend on the images."""
     epochs = {name: len(history["loss"]) for name, history in found["history"].items()}
     assert epochs == {"rmsprop-5": 5, "rmsprop-20": 20, "adam-20": 20, "dropout-11": 11}
     assert found["share_right"] == pytest.approx(found["evaluated"]["accuracy"])

@@ -41,7 +41,7 @@ def in_s3(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[tuple[str, 
 
 
 def forget_remotes(clone: Clone) -> None:
-    """Give a clone a cache of its own of what is in a remote: DVC's is one for the whole machine."""
+    """Give a clone its own list of files in remotes, because DVC keeps one list for the whole machine."""
     clone.dvc("config", "--local", "core.site_cache_dir", str(clone.folder.with_suffix(".site")))
 
 

@@ -1,11 +1,25 @@
 """Small designs of the two studies."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
-from tests.support.workspace import ROOT
+from stages import prepare
+from tests.support.workspace import ROOT, SMALL, new_workspace
+
+
+def run_study(folder: Path, write_design: Callable[[Path], None], *stages) -> Path:
+    """Run the stages of a small study in a new folder, and return the folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        new_workspace(folder, **SMALL)
+        write_design(folder)
+        for stage in (prepare, *stages):
+            stage.main()
+    return folder
 
 
 def small_study(folder: Path, **changes: object) -> None:

@@ -9,11 +9,10 @@ import pytest
 import yaml
 
 from seeds.statistics import spread
-from stages import prepare
 from study.notes import findings, trainings
 from study.notes.design import read_design
-from tests.study.small import small_study
-from tests.support.workspace import ROOT, SMALL, new_workspace, work_in_a_copy
+from tests.study.small import run_study, small_study
+from tests.support.workspace import ROOT, work_in_a_copy
 
 PIPELINE = yaml.safe_load((ROOT / "study/dvc.yaml").read_text(encoding="utf-8"))["stages"]
 OUTS = [next(iter(out)) for out in PIPELINE["notes-findings"]["outs"]]
@@ -21,15 +20,7 @@ OUTS = [next(iter(out)) for out in PIPELINE["notes-findings"]["outs"]]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        new_workspace(folder, **SMALL)
-        prepare.main()
-        small_study(folder)
-        trainings.main()
-        findings.main()
-    return folder
+    return run_study(tmp_path_factory.mktemp("study"), small_study, trainings, findings)
 
 
 @pytest.fixture

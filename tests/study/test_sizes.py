@@ -1,4 +1,4 @@
-"""The study of sizes: what is trained, that the page follows the rows, and that other tables are refused."""
+"""The study of sizes: its trainings, its page, and tables of another design."""
 
 import csv
 import itertools
@@ -17,23 +17,15 @@ from stages import prepare
 from stages.base.errors import ProjectError, UserError
 from study.sizes import effects, trainings
 from study.sizes.grid import TABLES, Cell, read_grid
-from tests.study.small import small_sizes
-from tests.support.workspace import ROOT, SMALL, new_workspace, run_stages, work_in_a_copy
+from tests.study.small import run_study, small_sizes
+from tests.support.workspace import ROOT, run_stages, work_in_a_copy
 
 PAGES = ("README.md", "README.ko.md")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sizes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        new_workspace(folder, **SMALL)
-        prepare.main()
-        small_sizes(folder)
-        trainings.main()
-        effects.main()
-    return folder
+    return run_study(tmp_path_factory.mktemp("sizes"), small_sizes, trainings, effects)
 
 
 @pytest.fixture
