@@ -95,6 +95,7 @@ def network_is_off() -> list[str]:
 def test_without_a_network_dvc_names_the_command_and_make_runs_the_sample(clone: Clone):
     offline, nowhere = network_is_off(), {"FASHION_MNIST_DIR": ""}
     write_params(clone.folder, limit=600, epochs=1)
+    clone.commit()
     failed = clone.run(*offline, "dvc", "repro", check=False, **nowhere)
     assert failed.returncode
     (line,) = (line for line in failed.stderr.splitlines() if "cannot be downloaded" in line)
@@ -104,6 +105,10 @@ def test_without_a_network_dvc_names_the_command_and_make_runs_the_sample(clone:
     assert "Traceback" not in made.stderr
     assert json.loads((clone.folder / "metrics/data.json").read_text())["dataset"] == "sample"
     assert "\ndataset: sample\n" in (clone.folder / "params.yaml").read_text()
+
+    before, status = clone.outputs(), clone.git_status()
+    assert clone.run(*offline, "make", "back", check=False, **nowhere).returncode
+    assert (clone.outputs(), clone.git_status()) == (before, status)  # there is nothing to go back to without the data
 
 
 def test_verify_names_committed_outputs_that_cannot_be_made_again(clone: Clone):
