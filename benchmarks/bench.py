@@ -51,7 +51,6 @@ class Measured(NamedTuple):
 
     seconds: float  # from its start to its end
     megabytes: float  # resident memory: its own or a child's, whichever is larger
-    epochs: int  # number of computed epochs
     epoch: float  # seconds per epoch: the median of all but the first, which includes tracing the graph
 
 
@@ -62,10 +61,7 @@ def measure(command: Sequence[str], folder: Path, epochs: int = 0) -> Measured:
     """Run `python -m command` in a folder and wait for its end.
 
     The seconds of an epoch are the time between the line that ends it and the line before. They include validation,
-    checkpoint, store and display.
-
-    Raises:
-        SystemExit: the command fails, or computes fewer than `epochs` epochs.
+    checkpoint, store and display. Exits if the command fails or computes fewer than `epochs` epochs.
     """
     lines: list[str] = []
     ends: list[float] = []
@@ -90,7 +86,7 @@ def measure(command: Sequence[str], folder: Path, epochs: int = 0) -> Measured:
     if process.returncode or len(ends) < epochs:
         sys.exit(f"{''.join(lines)}expected {epochs} epochs and exit code 0, got {len(ends)} and {process.returncode}")
     between = [end - before for before, end in itertools.pairwise(ends)]
-    return Measured(seconds, megabytes, len(ends), median(between) if between else 0)
+    return Measured(seconds, megabytes, median(between) if between else 0)
 
 
 def measure_round(folder: Path) -> Round:
@@ -151,13 +147,6 @@ def table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """Describe the processor and the versions that decide the times, without the machine's name."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
-    processor = f"{archspec.cpu.brand_string() or platform.processor()} ({archspec.cpu.host().generic.name})"
-    return f"{cpu_count()} cores of {processor}, {platform.system()}, Python {platform.python_version()}, {versions}."
-
-
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
@@ -174,7 +163,11 @@ def main() -> None:
         print(f"round {number} of {options.rounds}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             rounds.append(measure_round(Path(folder)))
-    print(f"\n{machine()}\nRounds: {options.rounds}.\n\n{table(rounds)}")
+    # The processor and the versions decide the times.
+    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
+    processor = f"{archspec.cpu.brand_string() or platform.processor()} ({archspec.cpu.host().generic.name})"
+    print(f"\n{cpu_count()} cores of {processor}, {platform.system()}, Python {platform.python_version()}, {versions}.")
+    print(f"Rounds: {options.rounds}.\n\n{table(rounds)}")
 
 
 if __name__ == "__main__":

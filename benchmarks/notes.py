@@ -21,7 +21,9 @@ from sklearn.model_selection import train_test_split
 def model_fn(a_layer: keras.layers.Layer | None = None, filters: tuple[int, ...] = ()) -> keras.Sequential:
     """Build the notes' model; `filters` add a convolution and a pooling each, as in their next chapter."""
     model = keras.Sequential()
-    model.add(keras.layers.Input(shape=(28, 28, 1) if filters else (28, 28)))
+    model.add(keras.layers.Input(shape=(28, 28)))
+    if filters:
+        model.add(keras.layers.Reshape((28, 28, 1)))
     for count in filters:
         model.add(keras.layers.Conv2D(count, kernel_size=3, activation="relu", padding="same"))
         model.add(keras.layers.MaxPooling2D(2))
@@ -34,11 +36,7 @@ def model_fn(a_layer: keras.layers.Layer | None = None, filters: tuple[int, ...]
 
 
 def load_data(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read a part of Fashion-MNIST, "train" or "t10k", as `keras.datasets.fashion_mnist.load_data` does.
-
-    Returns:
-        Images, uint8 [n, 28, 28], and labels, uint8 [n].
-    """
+    """Read images, uint8 [n, 28, 28], and labels, uint8 [n], of a part of Fashion-MNIST: "train" or "t10k"."""
     images = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
     return np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)
@@ -58,19 +56,11 @@ def main() -> None:
 
     folder = Path(os.environ.get("FASHION_MNIST_DIR", "data/raw"))
     (train_input, train_target), (test_input, test_target) = load_data(folder, "train"), load_data(folder, "t10k")
-    if arguments.images:
-        train_input, train_target = train_input[: arguments.images], train_target[: arguments.images]
-    train_scaled = train_input / 255.0
+    train_scaled = train_input[: arguments.images] / 255.0
     train_scaled, val_scaled, train_target, val_target = train_test_split(
-        train_scaled, train_target, test_size=0.2, random_state=42
+        train_scaled, train_target[: arguments.images], test_size=0.2, random_state=42
     )
-    filters = ()
-    if arguments.network == "cnn":
-        filters = (32, 64)
-        train_scaled, val_scaled, test_input = (
-            images.reshape(-1, 28, 28, 1) for images in (train_scaled, val_scaled, test_input)
-        )
-    model = model_fn(keras.layers.Dropout(0.3), filters)
+    model = model_fn(keras.layers.Dropout(0.3), filters=(32, 64) if arguments.network == "cnn" else ())
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as checkpoints:
         callbacks = [keras.callbacks.ModelCheckpoint(Path(checkpoints) / "best-model.keras", save_best_only=True)]

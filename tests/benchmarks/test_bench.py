@@ -13,7 +13,7 @@ from tests.support.workspace import ROOT
 
 def invented_round(speed: float) -> Round:
     """The notes' script takes 100 s and 8 s per epoch, our commands 40 s and 2 s, on a machine of speed 1."""
-    ours, notes = Measured(40 / speed, 500, 10, 2 / speed), Measured(100 / speed, 1_500, 10, 8 / speed)
+    ours, notes = Measured(40 / speed, 500, 2 / speed), Measured(100 / speed, 1_500, 8 / speed)
     names = ("repro", "train", "patience", "dropout", "try", "train cnn")
     return dict.fromkeys(names, ours) | {"notes": notes, "notes cnn": notes}
 
@@ -36,7 +36,6 @@ for line, seconds in (("1/4  0.5  3.0", 0), ("2/4  0.4  0.1", 0.2), ("3/4  0.3  
     print(line, flush=True)
 """)
     measured = measure(["training"], tmp_path, epochs=3)
-    assert measured.epochs == 3
     assert 0.15 < measured.epoch < measured.seconds
     for wrong in (lambda: measure(["training"], tmp_path, epochs=4), lambda: measure(["no_module"], tmp_path)):
         with pytest.raises(SystemExit, match="expected"):
