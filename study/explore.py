@@ -10,16 +10,14 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from seeds.statistics import Spread, spread
+from seeds.statistics import ALPHA, Spread, spread
 from stages.base.params import written
 from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import KEPT, NETWORKS, TRAININGS
-from study.notes.findings import HISTORY
-from study.sizes.effects import Effect, effects_of, load_values
-from study.sizes.grid import Grid, read_grid
-from study.stopping import with_patience
+from study.stopping import stop_early
 
+HISTORY, EFFECTS = Path("study/notes/history.csv"), Path("study/sizes/effects.csv")
 PAGE, TEMPLATE = Path("study/explore.html"), Path("study/explore.html.jinja")
 # The trainings that nothing stopped, in the order of their colors. The charts have the same words in both languages.
 NAMES = {"rmsprop-20": "RMSprop", "adam-20": "Adam", "dropout-20": "Adam, dropout 0.3"}
@@ -29,29 +27,15 @@ EPOCH = alt.X("epoch:Q").scale(zero=False, nice=False).axis(values=[1, 5, 10, 15
 PATIENCES = range(1, 20)  # the last one stops none of the 20 epochs, even if the first is the best
 
 
-def read_history() -> pd.DataFrame:
-    """Return the epochs of the trainings that nothing stopped, under the names of the charts."""
-    history = pd.read_csv(HISTORY)
-    return history.assign(training=history["training"].map(NAMES)).dropna(subset="training")
-
-
-def stop_early(history: pd.DataFrame) -> pd.DataFrame:
-    """Return what Keras's EarlyStopping does to each training, seed and patience.
-
-    `kept_` is the epoch that the checkpoint keeps, `last_` is the epoch after which training ends.
-    """
-    results = []
-    for (training, seed), epochs in history.groupby(["training", "seed"]):
-        recorded = epochs.to_dict("list")
-        for patience in PATIENCES:
-            last, kept = with_patience(recorded, "val_loss", patience)
-            result = {"training": training, "seed": seed, "patience": patience}
-            for name, epoch in (("kept", kept), ("last", last)):
-                result[f"{name}_epoch"] = epoch
-                result[f"{name}_val_loss"] = recorded["val_loss"][epoch - 1]
-                result[f"{name}_val_accuracy"] = recorded["val_accuracy"][epoch - 1]
-            results.append(result)
-    return pd.DataFrame(results)
+def stop_at_each_patience(history: pd.DataFrame) -> pd.DataFrame:
+    """Return what Keras's EarlyStopping and ModelCheckpoint do for each training, seed and patience."""
+    results = [
+        {"training": training, "seed": seed, "patience": patience}
+        | stop_early(epochs.to_dict("list"), "val_loss", patience)
+        for (training, seed), epochs in history.groupby(["training", "seed"])
+        for patience in PATIENCES
+    ]
+    return pd.DataFrame(results).rename(columns={"epochs": "last_epoch"})
 
 
 def texts_of(results: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
@@ -131,25 +115,19 @@ def curves_chart(history: pd.DataFrame) -> alt.LayerChart:
     ).properties(width="container", height=340)
 
 
-def effect_chart(grid: Grid, differences: list[Effect]) -> alt.LayerChart:
+def effect_chart(effects: pd.DataFrame) -> alt.LayerChart:
     """Draw the effect of dropout on the best validation loss over the number of images, for a network and a rate."""
-    rows = [
-        {
-            "setting": f"{cell.network}, dropout {written(cell.dropout)}",
-            "network": cell.network,
-            "images": cell.images,
-            "significant": comparison.is_significant,
-            **comparison.difference._asdict(),
-        }
-        for claim, cell, comparison in differences
-        if claim.value == "kept_val_loss" and not claim.early_stopping
-    ]
-    settings = list(dict.fromkeys(row["setting"] for row in rows))
+    effects = effects.query("value == 'kept_val_loss' and not early_stopping")
+    rates = effects["dropout"].map(written)
+    rows = effects.assign(
+        setting=effects["network"] + ", dropout " + rates, significant=effects["adjusted_p"] <= ALPHA
+    )[["setting", "network", "images", "significant", *Spread._fields]]
+    settings = rows["setting"].unique().tolist()
     setting = alt.param("setting", value=settings[0], bind=alt.binding_select(options=settings, name="network"))
-    scale = alt.Scale(domain=list(grid.networks), range=[style["color"] for style in NETWORKS])
+    scale = alt.Scale(domain=rows["network"].unique().tolist(), range=[style["color"] for style in NETWORKS])
     color = alt.Color("network:N", scale=scale, legend=None)
     x = alt.X("images:O").axis(format=",", formatType="number", labelAngle=0)
-    all_settings = alt.Chart(pd.DataFrame(rows)).encode(x, alt.Y("mean:Q", title="Δ val_loss"))
+    all_settings = alt.Chart(rows).encode(x, alt.Y("mean:Q", title="Δ val_loss"))
     one_setting = all_settings.transform_filter(alt.datum.setting == setting).encode(color)
     return (
         alt.layer(
@@ -167,13 +145,14 @@ def effect_chart(grid: Grid, differences: list[Effect]) -> alt.LayerChart:
 
 
 def explore_page() -> str:
-    """Return the page, from study/notes/history.csv and study/sizes/{dense,cnn}.csv."""
-    history, grid = read_history(), read_grid()
-    results = stop_early(history)
+    """Return the page, from study/notes/history.csv and study/sizes/effects.csv."""
+    history = pd.read_csv(HISTORY)
+    history = history.assign(training=history["training"].map(NAMES)).dropna(subset="training")
+    results = stop_at_each_patience(history)
     charts = {
         "stopping": stopping_chart(history, results),
         "curves": curves_chart(history),
-        "effect": effect_chart(grid, effects_of(grid, load_values(grid))),
+        "effect": effect_chart(pd.read_csv(EFFECTS)),
     }
     return render(
         TEMPLATE,
@@ -185,7 +164,7 @@ def explore_page() -> str:
 
 
 def main() -> None:
-    """study/notes/history.csv, study/sizes/{dense,cnn}.csv -> study/explore.html."""
+    """study/notes/history.csv, study/sizes/effects.csv -> study/explore.html."""
     html = explore_page()
     with outputs() as begin:
         begin(PAGE).write_text(html, encoding="utf-8")

@@ -14,9 +14,9 @@ from stages.base.params import written
 from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
-from study.notes.design import Claim, Row, Study, Value, read_design
-from study.notes.figures import Effect, curves, findings, looks_of, patience
-from study.wording import LANGUAGES
+from study.notes.design import Claim, Study, Value, read_design
+from study.notes.figures import curves, findings, looks_of, patience
+from study.wording import PAGES, Titled
 
 FOLDER, DATA = Path("study/notes"), Path("metrics/data.json")
 TRAININGS, HISTORY, PATIENCE = (FOLDER / f"{name}.csv" for name in ("trainings", "history", "patience"))
@@ -32,10 +32,6 @@ def values_of(trainings: pd.DataFrame, history: pd.DataFrame) -> Values:
     `gap` is validation loss minus training loss, both measured after training with dropout off. `plotted_distance` is
     the distance between the notes' two curves at the last epoch, where training loss is the mean over that epoch with
     dropout on.
-
-    Args:
-        trainings: a row per training and seed.
-        history: a row per epoch.
     """
     table = trainings.set_index(["training", "seed"])
     last = history.groupby(["training", "seed"]).last()
@@ -47,15 +43,15 @@ def values_of(trainings: pd.DataFrame, history: pd.DataFrame) -> Values:
     }
 
 
-def curve(row: Row) -> str:
+def curve(row: Titled) -> str:
     """Name the curve of a training: its optimizer and its dropout rate."""
     return OPTIMIZERS[row.optimizer] + (f", dropout {written(row.dropout)}" if row.dropout else "")
 
 
 def effect_of(design: Study, claim: Claim) -> str | None:
     """Name the change that a claim is about; None if it is neither dropout nor early stopping."""
-    changed, plain = (design.trainings[name].params(0) for name in (claim.of, claim.beside))
-    if changed == plain.model_copy(update={"dropout": changed.dropout}):
+    changed, plain = design.trainings[claim.of], design.trainings[claim.beside]
+    if changed.params() == plain.params(dropout=changed.dropout):
         return f"dropout {written(changed.dropout)}, {changed.epochs} epochs"
     if changed.patience and not plain.patience and changed.dropout == plain.dropout:
         return f"early stopping, {'with' if changed.dropout else 'without'} dropout"
@@ -65,16 +61,14 @@ def effect_of(design: Study, claim: Claim) -> str | None:
 def headline(design: Study, comparisons: dict[Claim, Comparison]) -> str:
     """Return the title of the findings: the effect of dropout on the gap and on accuracy."""
     claim, gap = next((claim, comparison) for claim, comparison in comparisons.items() if claim.value == "gap")
-    accuracy = next(
-        comparison for each, comparison in comparisons.items() if (each.of, each.value) == (claim.of, "val_accuracy")
-    )
+    accuracy = next(row for each, row in comparisons.items() if (each.of, each.value) == (claim.of, "val_accuracy"))
     on_gap, on_accuracy = "is not shown to change the gap", "is not shown to change accuracy"
     if gap.is_significant:
-        change = f"the gap by {abs(gap.difference.mean):.3f}"
-        on_gap = verdict(gap, f"narrows {change}", f"widens {change}")
+        verb = verdict(gap, "narrows", "widens")
+        on_gap = f"{verb} the gap by {abs(gap.difference.mean):.3f}"
     if accuracy.is_significant:
-        change = f"{100 * abs(accuracy.difference.mean):.2f} points of accuracy"
-        on_accuracy = verdict(accuracy, f"costs {change}", f"adds {change}")
+        verb = verdict(accuracy, "costs", "adds")
+        on_accuracy = f"{verb} {100 * abs(accuracy.difference.mean):.2f} points of accuracy"
     plain = design.trainings[claim.beside]
     return (
         f"Dropout {on_gap} and {on_accuracy} ({curve(plain)}, {plain.epochs} epochs)\n"
@@ -88,11 +82,11 @@ def figures(
     """Draw the three figures; return them by file name."""
     rows = design.trainings
     names = {name: curve(row) for name, row in rows.items()}
-    longest: dict[str, str] = {}  # the training of each curve that runs most epochs and that nothing stops
-    for name, row in rows.items():
-        if row.patience is None:
-            known = longest.get(names[name], name)
-            longest[names[name]] = max(known, name, key=lambda each: rows[each].epochs)
+    unstopped = [name for name, row in rows.items() if row.patience is None]
+    longest = {
+        label: max((name for name in unstopped if names[name] == label), key=lambda name: rows[name].epochs)
+        for label in dict.fromkeys(names[name] for name in unstopped)
+    }
 
     def by_seed(table: pd.DataFrame, column: str, value: str) -> dict[str, np.ndarray]:
         """Return [seeds, values of the column] for each curve."""
@@ -106,13 +100,14 @@ def figures(
         for name, row in rows.items()
         if row.patience
     }
+    looks = looks_of(names.values())
     on_loss, on_accuracy = [], []
     for claim, comparison in comparisons.items():
         if claim.value in LABELS and (change := effect_of(design, claim)):
             effects = on_accuracy if claim.value == "val_accuracy" else on_loss
-            effects.append(Effect(f"{change}: {LABELS[claim.value]}", names[claim.of], comparison))
+            effects.append((f"{change}: {LABELS[claim.value]}", looks[names[claim.of]], comparison))
     return {
-        "findings": findings(headline(design, comparisons), on_loss, on_accuracy, looks_of(names.values())),
+        "findings": findings(headline(design, comparisons), on_loss, on_accuracy),
         "curves": curves(by_seed(history, "epoch", "loss"), by_seed(history, "epoch", "val_loss"), kept),
         "patience": patience(
             np.unique(patiences["patience"]),
@@ -122,7 +117,7 @@ def figures(
     }
 
 
-def command(row: Row, seed: int) -> str:
+def command(row: Titled, seed: int) -> str:
     """Return the command that runs a training as an experiment of the pipeline."""
     names = ("optimizer", "dropout", "epochs", "patience", "save_best_only")
     values = {name: getattr(row, name) for name in names} | {"seed": seed}
@@ -171,7 +166,7 @@ def main() -> None:
         )
         for name, figure in drawn.items():
             save_png(figure, begin(FOLDER / f"{name}.png"))
-        for name in LANGUAGES.values():
+        for name in PAGES:
             begin(FOLDER / name).write_text(render(FOLDER / f"{name}.jinja", **page), encoding="utf-8")
     for claim, comparison in comparisons.items():
         print(f"{claim.claim.en}: {answer(claim, comparison, 'en')}")

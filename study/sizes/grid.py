@@ -1,21 +1,19 @@
 """Read and check study/sizes.yaml."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field, StrictBool
 
-from stages.base.params import Integer, Number, TrainingParams
+from stages.base.params import Integer, Number
 from stages.base.yaml_files import Checked, read_yaml
-from study.wording import Wording
+from study.wording import Titled, Wording
 
 GRID = Path("study/sizes.yaml")
 TABLES = {kind: Path(f"study/sizes/{kind}.csv") for kind in ("dense", "cnn")}
 
-# The measured values of a training: its number of epochs, and the kept and the last of them.
-MEASURED = ("epochs", "kept_epoch", "kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy")
 Value = Literal["kept_val_loss", "kept_val_accuracy", "last_val_loss", "last_val_accuracy"]
+MEASURED = ("epochs", "kept_epoch", *get_args(Value))  # see `study.stopping.stop_early`
 
 
 class Cell(NamedTuple):
@@ -26,10 +24,9 @@ class Cell(NamedTuple):
     dropout: float
 
 
-class Subject(TrainingParams):
-    """A network with its parameters, and the rates, numbers of images and seeds with which it is trained."""
+class Subject(Titled):
+    """A network, and the rates, numbers of images and seeds with which it is trained."""
 
-    title: Wording
     rates: Annotated[list[Annotated[Number, Field(gt=0, lt=1)]], Field(min_length=1)]  # of dropout, beside 0
     images: Annotated[list[Annotated[Integer, Field(ge=1)]], Field(min_length=1)]
     seeds: Annotated[Integer, Field(ge=2)]
@@ -43,11 +40,6 @@ class Claim(Checked):
     early_stopping: StrictBool
     panel: str | None = None  # the title of its part of the figure
 
-    @property
-    def pays(self) -> Literal["lower", "higher"]:
-        """On which side the value lies if dropout pays."""
-        return "lower" if self.value.endswith("loss") else "higher"
-
 
 class Grid(Checked):
     """The networks and the claims."""
@@ -60,14 +52,16 @@ class Grid(Checked):
         """Return the networks of a kind, `dense` or `cnn`; each kind has its own table and families."""
         return {name: subject for name, subject in self.networks.items() if subject.network == kind}
 
-    def runs(self, kind: str) -> Iterator[tuple[int, Cell]]:
-        """Yield each seed with each cell, seed by seed."""
-        networks = self.of_kind(kind)
-        for seed in range(1, max((subject.seeds for subject in networks.values()), default=0) + 1):
-            for name, subject in networks.items():
-                if seed <= subject.seeds:
-                    for images in subject.images:
-                        yield from ((seed, Cell(name, images, dropout)) for dropout in (0.0, *subject.rates))
+    def runs(self, kind: str) -> list[tuple[int, Cell]]:
+        """Return each cell with each seed, seed by seed."""
+        runs = [
+            (seed, Cell(name, images, dropout))
+            for name, subject in self.of_kind(kind).items()
+            for images in subject.images
+            for dropout in (0.0, *subject.rates)
+            for seed in range(1, subject.seeds + 1)
+        ]
+        return sorted(runs, key=lambda run: run[0])
 
 
 def read_grid() -> Grid:

@@ -5,41 +5,28 @@ Its stage is frozen: DVC uses its tables without running it. After a change of s
     python -m study.sizes.trainings && dvc commit --force study/dvc.yaml:sizes-trainings
 """
 
-from collections.abc import Mapping, Sequence
-
 from seeds import engine
-from seeds.training import Training
+from seeds.training import History, Training
 from stages.base.files import save_csv
 from stages.base.inputs import Inputs
 from stages.base.params import TrainingParams, written
 from stages.base.process import outputs, run
 from study.sizes.grid import MEASURED, TABLES, Cell, Grid, read_grid
-from study.stopping import with_patience
-
-COLUMNS = ("network", "images", "dropout", "seed", "early_stopping", *MEASURED)
+from study.stopping import stop_early
 
 
 def training(grid: Grid, seed: int, cell: Cell) -> Training:
     """Return the training of a cell with a seed, without early stopping."""
-    subject = grid.networks[cell.network].model_dump(include=set(TrainingParams.model_fields))
-    return Training(TrainingParams(**subject | {"seed": seed, "dropout": cell.dropout, "patience": None}), cell.images)
+    return Training(grid.networks[cell.network].params(seed=seed, dropout=cell.dropout, patience=None), cell.images)
 
 
-def rows(cell: Cell, seed: int, params: TrainingParams, history: Mapping[str, Sequence[float]]) -> list[list]:
-    """Return two rows for a training: as it ran, without early stopping, and with early stopping applied.
-
-    Args:
-        cell: of the training.
-        seed: of the training.
-        params: with the patience of early stopping.
-        history: the recorded epochs.
-    """
+def rows(cell: Cell, seed: int, params: TrainingParams, history: History) -> list[list]:
+    """Return two rows for a training: as it ran, and stopped early with the patience of the parameters."""
     table = []
     for patience in (None, params.patience):
-        last, kept = with_patience(history, params.monitor, patience, params.min_delta)
-        values = (history[name][epoch - 1] for epoch in (kept, last) for name in ("val_loss", "val_accuracy"))
-        stops = written(patience is not None)
-        table.append([cell.network, cell.images, written(cell.dropout), seed, stops, last, kept, *values])
+        stopped = stop_early(history, params.monitor, patience, params.min_delta)
+        keys = [cell.network, cell.images, written(cell.dropout), seed, written(patience is not None)]
+        table.append(keys + [stopped[name] for name in MEASURED])
     return table
 
 
@@ -49,7 +36,7 @@ def main() -> None:
     grid = read_grid()
     with outputs(inputs) as begin:
         for kind, path in TABLES.items():
-            runs = list(grid.runs(kind))
+            runs = grid.runs(kind)
             # Without the store: the epochs of all trainings would take 43 GB.
             results = engine.run([training(grid, seed, cell) for seed, cell in runs], store=False)
             table = (
@@ -57,7 +44,7 @@ def main() -> None:
                 for (seed, cell), result in zip(runs, results, strict=True)
                 for row in rows(cell, seed, grid.networks[cell.network], result.history)
             )
-            save_csv(begin(path), COLUMNS, table)
+            save_csv(begin(path), ("network", "images", "dropout", "seed", "early_stopping", *MEASURED), table)
 
 
 if __name__ == "__main__":

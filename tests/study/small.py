@@ -1,52 +1,35 @@
 """Small designs of the two studies."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import yaml
 
-from stages import prepare
-from tests.support.workspace import ROOT, SMALL, new_workspace
+from tests.support.workspace import ROOT
 
 
-def run_study(folder: Path, write_design: Callable[[Path], None], *stages) -> Path:
-    """Run the stages of a small study in a new folder, and return the folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        new_workspace(folder, **SMALL)
-        write_design(folder)
-        for stage in (prepare, *stages):
-            stage.main()
-    return folder
-
-
-def small_study(folder: Path, **changes: object) -> None:
+def small_study(folder: Path) -> None:
     """Write a design of the notes' study with two seeds and a quarter of the epochs."""
-    (folder / "study/notes").mkdir(parents=True, exist_ok=True)
-    for page in (ROOT / "study/notes").glob("*.jinja"):
-        shutil.copy(page, folder / "study/notes")
-    design = yaml.safe_load((ROOT / "study/notes.yaml").read_text(encoding="utf-8")) | {"seeds": 2} | changes
+    design = _begin(folder, "notes") | {"seeds": 2}
     for training in design["trainings"].values():
-        training |= {"epochs": -(-training["epochs"] // 4), "learning_rate": 0.05}  # so that something happens
+        # so that training stops early
+        training.update(epochs=-(-training["epochs"] // 4), learning_rate=0.05, patience=training["patience"] and 1)
     (folder / "study/notes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
-    _add_pipeline(folder)
 
 
-def small_sizes(folder: Path, seeds: int = 2, epochs: int = 3) -> None:
-    """Write a design of the study of sizes with three epochs and a hundredth of the fewest and the most images."""
-    (folder / "study/sizes").mkdir(parents=True, exist_ok=True)
-    for page in (ROOT / "study/sizes").glob("*.jinja"):
-        shutil.copy(page, folder / "study/sizes")
-    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8"))
+def small_sizes(folder: Path, **changes: object) -> None:
+    """Write a design of the study of sizes with two seeds, eight epochs, and the fewest and the most images."""
+    design = _begin(folder, "sizes")
     for network in design["networks"].values():
-        network |= {"seeds": seeds, "images": [network["images"][n] // 100 for n in (0, -1)]}
-        network |= {"epochs": epochs, "patience": 1}
-        network["hidden_units"] //= 10
+        images = [network["images"][0], network["images"][-1]]
+        network.update({"seeds": 2, "images": images, "epochs": 8} | changes)
     (folder / "study/sizes.yaml").write_text(yaml.safe_dump(design, sort_keys=False), encoding="utf-8")
-    _add_pipeline(folder)
 
 
-def _add_pipeline(folder: Path) -> None:
+def _begin(folder: Path, study: str) -> dict:
+    """Copy the pipeline and the templates of a study, and return its committed design."""
+    (folder / "study" / study).mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "study/dvc.yaml", folder / "study")
+    for page in (ROOT / "study" / study).glob("*.jinja"):
+        shutil.copy(page, folder / "study" / study)
+    return yaml.safe_load((ROOT / f"study/{study}.yaml").read_text(encoding="utf-8"))

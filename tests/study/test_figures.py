@@ -5,8 +5,8 @@ import pytest
 
 from seeds.statistics import compare
 from stages.report.style import TRAININGS, use_style
-from study.notes.figures import Effect, curves, findings, looks_of, patience
-from study.sizes.picture import finding
+from study.notes.figures import curves, findings, patience
+from study.sizes.effects import finding
 
 LOSS = {"adam": np.array([[0.6, 0.4, 0.2], [0.8, 0.4, 0.4]]), "sgd": np.array([[1.0, 0.9, 0.8], [1.0, 0.7, 0.6]])}
 VAL_LOSS = {name: values + 0.1 for name, values in LOSS.items()}
@@ -46,8 +46,8 @@ def test_names_of_lines_that_end_together_stand_apart():
 def test_the_findings_show_each_difference_with_its_interval_and_the_better_side():
     noise = np.array([-1, 1, 0, 1, -1, 0, 1, -1])
     comparisons = compare({"gap": -1 + 0.1 * noise, "accuracy": 0.001 * noise})
-    effects = {name: [Effect(f"a: {name}", "a", comparison)] for name, comparison in comparisons.items()}
-    figure = findings("What was found", effects["gap"], effects["accuracy"], looks_of(["b", "a"]))
+    effects = {name: [(f"a: {name}", TRAININGS[1], comparison)] for name, comparison in comparisons.items()}
+    figure = findings("What was found", effects["gap"], effects["accuracy"])
     for axes, (name, comparison), unit in zip(figure.axes, comparisons.items(), (1, 100), strict=True):
         assert [text.get_text() for text in axes.get_yticklabels()] == [f"a: {name}"]
         ((dot, _, (bar,)),) = axes.containers

@@ -1,7 +1,6 @@
 """The study of sizes: its trainings, its page, and tables of another design."""
 
 import csv
-import itertools
 import re
 import shutil
 from pathlib import Path
@@ -10,58 +9,60 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from scipy import stats
 
 from seeds import engine
+from seeds.statistics import compare
+from seeds.training import Result, Training
 from stages import prepare
 from stages.base.errors import ProjectError, UserError
+from stages.base.params import METRICS
 from study.sizes import effects, trainings
 from study.sizes.grid import TABLES, Cell, read_grid
-from tests.study.small import run_study, small_sizes
-from tests.support.workspace import ROOT, run_stages, work_in_a_copy
+from study.stopping import stop_early
+from tests.study.small import small_sizes
+from tests.support.workspace import ROOT, run_stages
 
 PAGES = ("README.md", "README.ko.md")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_study(tmp_path_factory.mktemp("sizes"), small_sizes, trainings, effects)
+def invented(training: Training) -> dict[str, list[float]]:
+    """Return a history that no other training has."""
+    params, images = training
+    noise = np.random.default_rng([params.seed, images, params.hidden_units, int(100 * params.dropout)])
+    return {name: noise.random(params.epochs).tolist() for name in METRICS}
+
+
+def invented_results(asked: list[Training], store: bool) -> list[Result]:
+    assert not store  # the epochs would fill the disk
+    return [Result({}, invented(training)) for training in asked]
 
 
 @pytest.fixture
-def sizes(made: Path, tmp_path: Path, monkeypatch) -> Path:
-    """A copy of the outputs, made the current folder."""
-    return work_in_a_copy(made, tmp_path, monkeypatch)
+def sizes(tmp_path: Path, monkeypatch) -> Path:
+    """A folder with tables of invented trainings, made the current one."""
+    small_sizes(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "run", invented_results)
+    trainings.main()
+    return tmp_path
 
 
-def rows(folder: Path, kind: str) -> pd.DataFrame:
-    return pd.read_csv(folder / f"study/sizes/{kind}.csv")
+def tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return {kind: pd.read_csv(folder / f"study/sizes/{kind}.csv") for kind in TABLES}
 
 
-@pytest.mark.process
-def test_every_network_rate_size_and_seed_has_a_row_with_early_stopping_and_one_without(sizes):
-    dense, cnn = (rows(sizes, kind) for kind in TABLES)
-    keys = ["network", "images", "dropout", "seed", "early_stopping"]
-    assert len(dense) == len(dense[keys].drop_duplicates()) == 2 * 2 * 3 * 2 * 2
-    assert len(cnn) == 2 * 2 * 2 * 2
-    assert not list(Path("models").glob(".epochs/*/[0-9]*"))  # the epochs would fill the disk
-    stopped, whole = (dense[dense["early_stopping"] == stops].reset_index() for stops in (True, False))
-    assert (whole["epochs"] == 3).all()
-    assert (stopped["epochs"] <= whole["epochs"]).all()
-    assert (whole["kept_val_loss"] <= whole["last_val_loss"]).all()
+def test_every_training_has_a_row_with_early_stopping_and_one_without(sizes):
+    grid, made = read_grid(), tables(sizes)
+    counts = [len(table.groupby(["network", "images", "dropout", "seed", "early_stopping"])) for table in made.values()]
+    assert counts == [2 * 2 * 3 * 2 * 2, 2 * 2 * 2 * 2]
+    for row in pd.concat(made.values()).itertuples():
+        params, _ = training = trainings.training(grid, row.seed, Cell(row.network, row.images, row.dropout))
+        assert params.patience is None
+        assert (params.network, params.epochs) == (row.network.split("-")[0], 8)
+        stopped = stop_early(invented(training), "val_loss", 2 if row.early_stopping else None)
+        assert stopped == {name: getattr(row, name) for name in stopped}
 
 
-@pytest.mark.process
-def test_the_findings_have_the_same_bytes_again_and_no_dead_link(sizes, made):
-    effects.main()
-    for name in ("effects.csv", "dropout.png", *PAGES):
-        assert (sizes / "study/sizes" / name).read_bytes() == (made / "study/sizes" / name).read_bytes()
-    for name in PAGES:
-        links = re.findall(r"\]\(([^)]+)\)", (sizes / "study/sizes" / name).read_text(encoding="utf-8"))
-        assert all((sizes / "study/sizes" / target).is_file() for target in links)
-
-
-@pytest.mark.process
 @pytest.mark.parametrize("change", [{"seeds": 3}, {"epochs": 4}])
 def test_tables_of_another_design_are_refused(sizes, change: dict):
     small_sizes(sizes, **change)
@@ -95,82 +96,45 @@ def test_committed_rows_come_out_again(real_data, workspace: Path, kind: str):
         assert made == [row for row in csv.reader(file) if (row[1], row[3]) == ("1000", str(seed))] != []
 
 
-def flips(differences: np.ndarray) -> float:
-    """Return the sign-flip p, by counting."""
-    signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
-    return float(np.mean(np.abs(signs @ differences) >= abs(differences.sum()) * (1 - 1e-12)))
+def test_a_claim_is_compared_with_and_without_dropout_in_one_family_per_kind_of_network():
+    committed = pd.read_csv(ROOT / "study/sizes/effects.csv")
+    families = committed.groupby(["value", "early_stopping", committed["network"] == "cnn"])
+    assert families.ngroups == 2 * 7
+    for (value, stops, is_cnn), family in families:
+        table = tables(ROOT)["cnn" if is_cnn else "dense"]
+        of_cells = table[table["early_stopping"] == stops].groupby(["network", "images", "dropout"])
+        cells = {cell: rows[value].to_numpy() for cell, rows in of_cells}
+        pairs = family[["network", "images", "dropout"]].itertuples(index=False, name=None)
+        found = compare({cell: cells[cell] - cells[*cell[:2], 0] for cell in pairs})
+        assert len(found) == sum(dropout > 0 for _, _, dropout in cells)
+        for row, comparison in zip(family.itertuples(), found.values(), strict=True):
+            assert (row.mean, row.high) == pytest.approx((comparison.difference.mean, comparison.difference.high))
+            assert (row.adjusted_p, row.comparisons) == pytest.approx((comparison.adjusted_p, len(found)))
 
 
-def holm(p: list[float]) -> list[float]:
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1))
-    return np.minimum(1, steps)[np.argsort(order, kind="stable")].tolist()
-
-
-def recomputed(folder: Path) -> dict[tuple, tuple[str, bool, bool]]:
-    """Return each comparison from the rows: its text on the page, whether it is significant, whether dropout pays."""
-    design = yaml.safe_load((folder / "study/sizes.yaml").read_text(encoding="utf-8"))
-    found = {}
+def test_the_page_follows_the_comparisons_in_both_languages():
+    pages = [(ROOT / "study/sizes" / name).read_text(encoding="utf-8") for name in PAGES]
+    english, korean = (
+        [re.findall(r"[\d.,±+*-]+", line) for line in page.splitlines() if line[:1] == "|"] for page in pages
+    )
+    assert english == korean
+    design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8"))
+    committed = pd.read_csv(ROOT / "study/sizes/effects.csv").set_index(["value", "early_stopping"]).sort_index()
     for claim in design["claims"]:
-        for kind in TABLES:
-            table = rows(folder, kind)
-            table = table[table["early_stopping"] == claim["early_stopping"]]
-            cells = table.groupby(["network", "images", "dropout"], sort=False)
-            values = {cell: of_cell[claim["value"]].to_numpy() for cell, of_cell in cells}
-            differences = {cell: seeds - values[(*cell[:2], 0)] for cell, seeds in values.items() if cell[2]}
-            for (cell, each), p in zip(differences.items(), holm([*map(flips, differences.values())]), strict=True):
-                half = stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / len(each) ** 0.5
-                bold = "**" if p <= 0.05 else ""
-                pays = p <= 0.05 and (each.mean() < 0) == ("loss" in claim["value"])
-                text = f"{bold}{each.mean():+.4f}{bold} ± {half:.4f}, p {p:.3f}"
-                found[claim["claim"]["en"], *cell] = text, p <= 0.05, pays
-    return found
-
-
-@pytest.mark.parametrize("folder", [ROOT, pytest.param("sizes", marks=pytest.mark.process)], ids=["committed", "small"])
-def test_the_page_follows_the_rows_in_both_languages(folder, request):
-    folder = folder if folder == ROOT else request.getfixturevalue(folder)
-    design = yaml.safe_load((folder / "study/sizes.yaml").read_text(encoding="utf-8"))
-    page, korean = ((folder / "study/sizes" / name).read_text(encoding="utf-8") for name in PAGES)
-    numbers = [
-        [re.findall(r"[\d.,±+*-]+", line) for line in text.splitlines() if line[:1] == "|"] for text in (page, korean)
-    ]
-    assert numbers[0] == numbers[1]
-    found = recomputed(folder)
-    for claim in (each["claim"]["en"] for each in design["claims"]):
-        (section,) = (part for part in page.split("\n### ") if part.startswith(f"{claim}?\n"))
-        of_claim = {key[1:]: each for key, each in found.items() if key[0] == claim}
-        pays, significant = (sum(each[n] for each in of_claim.values()) for n in (2, 1))
-        assert f"{pays} of {len(of_claim)} comparisons; the opposite in {significant - pays}." in section
+        (section,) = (part for part in pages[0].split("\n### ") if part.startswith(f"{claim['claim']['en']}?\n"))
+        rows = committed.loc[claim["value"], claim["early_stopping"]]
+        significant = rows[rows["adjusted_p"] <= 0.05]
+        pays = int(((significant["mean"] < 0) == ("loss" in claim["value"])).sum())
+        assert f"{pays} of {len(rows)} comparisons; the opposite in {len(significant) - pays}." in section
+        texts = {}
+        for row in rows.itertuples():
+            bold = "**" if row.adjusted_p <= 0.05 else ""
+            text = f"{bold}{row.mean:+.4f}{bold} ± {row.high - row.mean:.4f}, p {row.adjusted_p:.3f}"
+            texts[row.network, row.dropout, row.images] = text
         header, _, *lines = re.findall(r"(?m)^\|(.+)\|$", section.split("\n## ")[0])
         columns = [int(re.sub(r"\D", "", text)) for text in header.split("|")[1:]]
         cells = [(name, rate) for name, network in design["networks"].items() for rate in network["rates"]]
         for line, (name, rate) in zip(lines, cells, strict=True):
-            label, *texts = (text.strip() for text in line.split("|"))
+            label, *found = (text.strip() for text in line.split("|"))
             assert label == f"{design['networks'][name]['title']['en']}, dropout {rate:g}"
-            assert texts == [of_claim.get((name, images, rate), ("",))[0] for images in columns]
-
-
-def test_a_planted_effect_is_significant_and_noise_is_not(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    small_sizes(tmp_path, seeds=10)
-    grid, noise = read_grid(), np.random.default_rng(0)
-    values = {
-        (cell, stops): {claim.value: (sample := noise.normal(0, 0.01, 10)) - sample.mean() for claim in grid.claims}
-        for seed, cell in grid.runs("dense")
-        for stops in (False, True)
-        if seed == 1
-    }
-    values[Cell("dense-1000", 10, 0.5), False]["kept_val_loss"] -= 1
-    values[Cell("dense-100", 480, 0.3), False]["kept_val_loss"] += 1
-    values[Cell("dense-100", 10, 0.5), True]["kept_val_accuracy"] += 1
-    significant = {
-        (each.claim.value, each.claim.early_stopping, each.cell): each.pays
-        for each in effects.effects_of(grid, values)
-        if each.comparison.is_significant
-    }
-    assert significant == {
-        ("kept_val_loss", False, Cell("dense-1000", 10, 0.5)): True,
-        ("kept_val_loss", False, Cell("dense-100", 480, 0.3)): False,
-        ("kept_val_accuracy", True, Cell("dense-100", 10, 0.5)): True,
-    }
+            assert found == [texts.get((name, rate, images), "") for images in columns]
