@@ -13,9 +13,8 @@ from stages.data.images import PREPARED, Counts, load_images
 from stages.evaluation.results import Evaluation, load_predictions
 from stages.evaluation.scores import ClassScores, ReliabilityBin, calibration
 from stages.report.charts import confusion, curves, reliability_diagram
-from stages.report.documents import Run, card, page
+from stages.report.documents import Picture, Run, card, page
 from stages.report.galleries import examples, worst_mistakes
-from stages.report.pages import picture
 from stages.report.style import missing_letters, save_png, use_style
 from stages.training.result import RATE, TrainingResult
 
@@ -59,7 +58,7 @@ def main() -> None:
         pictures = {}
         for path, figure in figures.items():
             save_png(figure, begin(path))
-            pictures[path.stem] = picture(begin(path).read_bytes(), alt=figure.get_suptitle())
+            pictures[path.stem] = Picture(begin(path).read_bytes(), alt=figure.get_suptitle())
         begin(Path("plots/report.html")).write_text(page(results, pictures), encoding="utf-8")
         begin(Path("models/CARD.md")).write_text(card(results), encoding="utf-8")
 
