@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.files import load, load_csv, load_json
+from stages.base.files import load_csv, load_json
 from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
 from stages.base.params import METRICS
 from stages.base.process import outputs, run
@@ -34,12 +34,12 @@ def main() -> None:
         test,
         predicted,
         confidence,
-        train=load(Path("metrics/train.json"), TrainingResult),
-        evaluation=load(Path("metrics/evaluation.json"), Evaluation),
+        train=load_json(Path("metrics/train.json"), TrainingResult),
+        evaluation=load_json(Path("metrics/evaluation.json"), Evaluation),
         scores=load_csv(Path("plots/per_class.csv"), {"class": str} | ClassScores.__annotations__),
         calibration=calibration(bins),
         params=params.used(),
-        data=load(Path("metrics/data.json"), Counts),
+        data=load_json(Path("metrics/data.json"), Counts),
         environment=load_json(Path("metrics/environment.json")),
     )
 

@@ -84,7 +84,7 @@ def main() -> None:
     first = next(iter(grid.networks.values()))
     page = {
         "grid": grid,
-        "data": load_json(DATA, "dataset", "train", "val"),
+        "data": load_json(DATA),
         "epochs": first.epochs,
         "patience": first.patience,
         "sizes": sorted({images for subject in grid.networks.values() for images in subject.images}),

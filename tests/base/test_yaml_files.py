@@ -25,7 +25,7 @@ def test_one_line_names_each_mistake_with_the_expected_and_the_received_value():
 
 
 CONTENTS = [
-    None, b"", b"[1", b"- 1\n", b"a: 2024-13-45", b"\xff\xfe\x00", b"[" * 10_000, b"? [1]\n: 2",
+    None, b"", b"[1", b"- 1\n", b"a: 2024-13-45", b"\xff\xfe\x00", b"? [1]\n: 2",
     b"!!python/object/apply:os.system [exit 3]",
 ]  # fmt: skip
 
