@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.base.files import save_csv, save_json
-from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
+from stages.base.inputs import Inputs, check_made_with
 from stages.base.process import outputs, run
 from stages.data.images import PREPARED, load_images
 from stages.evaluation.results import PREDICTION, Evaluation, MeasuredOnTest
@@ -21,8 +21,7 @@ def main() -> None:
     """Read models/ and data/prepared/; write metrics/evaluation.json and three tables in plots/."""
     inputs = Inputs("evaluate")
     params = inputs.params
-    check_made_with(PREPARED_WITH, params)
-    check_made_with(TRAINED_WITH, params)
+    check_made_with(params)
     train = load_images(PREPARED, "train")
     val = load_images(PREPARED, "val")
     test = load_images(PREPARED, "test")
