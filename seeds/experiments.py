@@ -8,7 +8,7 @@ import yaml
 
 from seeds.training import MEASURED
 from stages.base.errors import UserError, one_line
-from stages.base.params import Params, TrainingParams, in_words
+from stages.base.params import DataParams, Params, TrainingParams, in_words
 from stages.base.yaml_files import checked
 
 # The columns of MEASURED in metrics/evaluation.json.
@@ -52,7 +52,9 @@ def read_experiments(path: Path, committed: Params) -> tuple[pd.DataFrame, str, 
     values = ({name: yaml.safe_load(text) for name, text in row.items()} for row in rows)
     table["params"] = [checked(row, Params, path) for row in values]
     table = without(table, table["val_loss"] != table["validation.loss"], "not all of their stages ran")
-    other_images = [row.of_images() != committed.of_images() for row in table["params"]]
+    of_images = set(DataParams.model_fields)
+    expected = committed.model_dump(include=of_images)
+    other_images = [row.model_dump(include=of_images) != expected for row in table["params"]]
     table = without(table, other_images, "other images")
     of_code = [name for name in table.columns if name.startswith("stages/") or name in VERSIONS]
     code = list(table[of_code].itertuples(index=False, name=None))

@@ -29,16 +29,12 @@ OF_A_FOLDER = {
 }
 
 
-def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
+def _refuse_boolean(value: object) -> object:
     # Pydantic would read `dropout: false` as 0. It should read strings as numbers, because PyYAML reads 1e-05, which
     # `dvc exp run -S learning_rate=0.00001` writes, as a string.
     if isinstance(value, bool):
         raise PydanticCustomError("boolean", "Input should be a number")
     return value
-
-
-def _empty(value: Any) -> Any:  # noqa: ANN401
-    return None if value == "" else value  # `dvc exp run -S patience=` writes ""
 
 
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
@@ -57,16 +53,12 @@ class DataParams(Checked):
     skip_unreadable: StrictBool
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
-    limit: Annotated[Annotated[Integer, Field(ge=2)] | None, BeforeValidator(_empty)]
+    limit: Annotated[Integer, Field(ge=2)] | None
 
     def used(self) -> dict[str, Any]:
         """Return the parameters and their values, without those that this data set does not use."""
         values = self.model_dump()
         return {name: value for name, value in values.items() if self.dataset == "images" or name not in OF_A_FOLDER}
-
-    def of_images(self) -> dict[str, Any]:
-        """Return the used parameters that select and split the images."""
-        return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
 
 
 class TrainingParams(Checked):
@@ -80,12 +72,12 @@ class TrainingParams(Checked):
     learning_rate: Annotated[Number, Field(gt=0)]
     batch_size: Annotated[Integer, Field(ge=1)]
     epochs: Annotated[Integer, Field(ge=1, le=100_000)]
-    lr_patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
+    lr_patience: Annotated[Integer, Field(ge=1)] | None
     lr_factor: Annotated[Number, Field(gt=0, lt=1)]
     seed: Seed
 
     monitor: Monitor
-    patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
+    patience: Annotated[Integer, Field(ge=1)] | None
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
@@ -118,11 +110,7 @@ class Params(TrainingParams, DataParams):
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and check a parameter file.
-
-    Raises:
-        UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
-    """
+    """Read and check a parameter file, see `read_yaml`."""
     try:
         return read_yaml(path, Params)
     except UserError as error:
