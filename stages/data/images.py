@@ -25,8 +25,7 @@ class Dataset(NamedTuple):
 
     train: Images
     test: Images
-    train_files: Sequence[Path] = ()  # the file of each image, in a folder of pictures
-    test_files: Sequence[Path] = ()
+    test_files: Sequence[Path] = ()  # the file of each test image, in a folder of pictures
     left_out: int = 0  # files that are not a picture of a class
 
 
