@@ -41,7 +41,7 @@ def assert_refused(stage: Callable[[], None], code: int, keyword: str, capsys: p
         ({"dropout": 1.0}, "dropout"),
         ({"dropout": -0.1}, "dropout"),
         ({"dropout": False}, "dropout"),  # which pydantic would take for 0
-        ({"dropout": "x" * 1_000_000}, "dropout"),
+        ({"dropout": "x" * 10_000}, "dropout"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"learning_rate": float("inf")}, "learning_rate"),
         ({"patience": 0}, "patience"),
