@@ -66,15 +66,6 @@ def test_wrong_parameters(workspace: Path, capsys, changes: dict, keyword: str):
     assert_refused(prepare.main, 2, keyword, capsys)
 
 
-@pytest.mark.parametrize(
-    ("path", "contents"), [("params.yaml", "dropout: {"), ("data/fashion_mnist.yaml", "mirrors: []")]
-)
-def test_a_wrong_yaml_file(workspace: Path, capsys, path: str, contents: str):
-    write_params(workspace)
-    Path(path).write_text(contents)
-    assert_refused(prepare.main, 2, path, capsys)
-
-
 def edit(path: str, old: str, new: str) -> None:
     text = Path(path).read_text(encoding="utf-8")
     assert old in text
