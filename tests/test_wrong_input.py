@@ -104,6 +104,7 @@ HISTORY = "plots/history.csv"
         (evaluate, lambda: scale_weights("models/model_whole.keras", -1), "model_whole.keras"),  # not of one training
         (evaluate, lambda: edit("models/params.json", '"dropout": 0.3', '"dropout": 0.25'), "dropout"),
         (evaluate, lambda: edit("data/prepared/params.json", '"sample"', '"images"'), "dataset"),
+        (plot, lambda: edit("models/params.json", '"seed": 42', '"seed": 43'), "seed"),
         (plot, lambda: Path(HISTORY).unlink(), HISTORY),
         (plot, lambda: os.truncate(HISTORY, 70), HISTORY),
         (plot, lambda: edit("plots/predictions.csv", ",Bag,", ",bags,"), "plots/predictions.csv"),

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError
 from stages.data.datasets import head
-from stages.data.image_folder import image_folder, list_images
+from stages.data.image_folder import PARTS, image_folder, list_images
 from stages.data.images import Dataset
 from tests.support.workspace import params, write_pictures
 
@@ -77,18 +77,18 @@ def test_names_of_classes_may_be_korean_in_either_form_of_unicode():
 
 
 def test_unreadable_files_are_all_named_and_stop_it_or_are_left_out_on_demand(caplog):
-    folder = make("mine", *(f"{name}/{number}" for name in "ab" for number in range(10)))
-    names = ["readme.txt", "a/notes.txt", "b/half.png"]
+    folder = make("mine", *(f"{part}/{name}/{number}" for part in PARTS for name in "ab" for number in range(3)))
+    names = ["mine/readme.txt", "mine/train/a/notes.txt", "mine/test/b/0-half.png"]
     for name in names:
-        (folder / name).write_bytes((folder / "a/1").read_bytes()[:-30])
+        Path(name).write_bytes((folder / "train/a/1").read_bytes()[:-30])
     with pytest.raises(UserError, match=r"3.*skip_unreadable"):
         read(folder)
-    assert sorted(message.split(": ")[0] for message in caplog.messages) == sorted(f"mine/{name}" for name in names)
+    assert sorted(message.split(": ")[0] for message in caplog.messages) == sorted(names)
     caplog.clear()
     dataset = read(folder, skip_unreadable=True)
     assert dataset.left_out == len(caplog.messages) == 3
-    assert len(dataset.train.labels) + len(dataset.test.labels) == 20
-    assert dataset.test.labels.tolist() == ["ab".index(path.parent.name) for path in dataset.test_files]
+    assert dataset.train.labels.tolist() == dataset.test.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert [path.parent.name for path in dataset.test_files] == ["a", "b", "a", "b", "a", "b"]
 
 
 def test_a_class_with_only_unreadable_files_is_refused_even_then():

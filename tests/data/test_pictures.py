@@ -90,4 +90,5 @@ def test_many_files_come_in_their_order_without_the_unreadable_ones(tmp_path: Pa
     images, faults = read_pictures(paths, (2, 2))
     assert images[:, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 9]
     assert faults == {4: "not a PNG, JPEG, BMP or WebP file", 8: "No such file or directory"}
+    assert read_pictures(paths[:1], (2, 2), lambda path, shape: 1 / 0)[1] == {0: "division by zero"}
     assert not list(pictures.PREPARED.iterdir())
