@@ -33,8 +33,11 @@ def load_json(path: Path, schema: type[Schema] = dict) -> Schema:
     """
     try:
         return TypeAdapter(schema).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise unusable(path, error) from error
+    except ValidationError as error:
+        wrong = (": ".join(map(str, (*each["loc"], each["msg"]))) for each in error.errors())
+        raise unusable(path, "; ".join(wrong)) from error
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -37,8 +37,13 @@ def _refuse_boolean(value: object) -> object:
     return value
 
 
+def _empty(value: object) -> object:
+    return None if value == "" else value  # `dvc exp run -S patience=` writes ""
+
+
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
 Number = Annotated[float, BeforeValidator(_refuse_boolean)]
+Patience = Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]  # in epochs; None: forever
 Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # the range of NumPy, scikit-learn and Keras
 
 
@@ -53,7 +58,7 @@ class DataParams(Checked):
     skip_unreadable: StrictBool
     val_size: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
-    limit: Annotated[Integer, Field(ge=2)] | None
+    limit: Annotated[Annotated[Integer, Field(ge=2)] | None, BeforeValidator(_empty)]
 
     def used(self) -> dict[str, Any]:
         """Return the parameters and their values, without those that this data set does not use."""
@@ -72,12 +77,12 @@ class TrainingParams(Checked):
     learning_rate: Annotated[Number, Field(gt=0)]
     batch_size: Annotated[Integer, Field(ge=1)]
     epochs: Annotated[Integer, Field(ge=1, le=100_000)]
-    lr_patience: Annotated[Integer, Field(ge=1)] | None
+    lr_patience: Patience
     lr_factor: Annotated[Number, Field(gt=0, lt=1)]
     seed: Seed
 
     monitor: Monitor
-    patience: Annotated[Integer, Field(ge=1)] | None
+    patience: Patience
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool

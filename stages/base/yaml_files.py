@@ -31,6 +31,8 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-45
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a mapping of keys to values, got {reprlib.repr(values)}")
     return checked(values, model, path)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from stages.base.errors import DataUnreachable, UserError
 from stages.base.process import main_checkout
@@ -27,7 +28,7 @@ class RawFile(Checked):
     """One file of a data set."""
 
     name: str  # in a folder, and at the end of a mirror's URL
-    checksum: str  # an algorithm of hashlib, a colon, and the digest in hexadecimal
+    checksum: str = Field(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")
 
 
 class Registry(Checked):

@@ -68,7 +68,7 @@ def test_json_keeps_values_and_the_order_of_the_fields():
     [
         ('{"best": 1, "parts": {}}', "loss"),
         ('{"loss": 1, "best": "1", "parts": {}}', "best"),
-        ('{"loss": 1, "best": 1, "parts": {"a": "x"}}', "parts.a"),
+        ('{"loss": 1, "best": 1, "parts": {"a": "x"}}', "parts: a"),
         ("{", "cannot be used"),
         (None, "missing"),
     ],

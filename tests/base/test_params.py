@@ -9,8 +9,8 @@ from tests.support.workspace import write_params
 
 
 def test_values_as_dvc_writes_them_are_read(tmp_path: Path):
-    """PyYAML reads 1e-05 as a string; `-S patience=null` writes an empty value."""
-    write_params(tmp_path, learning_rate="1e-05", patience=None, limit=None, lr_patience=None)
+    """PyYAML reads 1e-05 as a string; `-S patience=null` writes an empty value, `-S limit=` an empty string."""
+    write_params(tmp_path, learning_rate="1e-05", patience=None, limit="", lr_patience=None)
     read = read_params(tmp_path / "params.yaml")
     assert (read.learning_rate, read.patience, read.limit, read.lr_patience) == (1e-5, None, None, None)
 
