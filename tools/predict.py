@@ -41,12 +41,8 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     The colour of the corners is the background. It is cropped around the object and becomes black. The object is scaled
     to the full size and centred, in grey. (The authors also sharpen it.) A picture of the right size stays as it is.
 
-    Args:
-        path: the file.
-        shape: [height, width].
-
     Returns:
-        uint8 [height, width].
+        uint8 of this shape, [height, width].
     """
     height, width = shape
     picture = open_picture(path, max(shape))
@@ -65,14 +61,7 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def print_rows(files: Sequence[Path], probabilities: np.ndarray, classes: Sequence[str], as_csv: bool) -> None:
-    """Print the class of each picture and its probability; as CSV, the probabilities of all classes too.
-
-    Args:
-        files: the n pictures.
-        probabilities: float [n, classes].
-        classes: their names.
-        as_csv: whether to print CSV.
-    """
+    """Print the class of each picture and its probability; as CSV, all probabilities, float [n, classes]."""
     rows = [(file, classes[each.argmax()], each) for file, each in zip(files, probabilities, strict=True)]
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -30,7 +30,7 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
     Args:
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can change; float [epochs].
         train: which epoch is kept, and how the training ended.
-        dropout: the rate of the network.
+        dropout: the rate.
         has_penalty: whether the losses include a penalty, such as weight decay.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
@@ -72,12 +72,9 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the confusion matrix; the title names the two most frequent mistakes, which have frames.
+    """Draw the confusion matrix of true and predicted classes, int [n] each.
 
-    Args:
-        labels: the true class of each image, int [n].
-        predicted: the predicted class of each image, int [n].
-        classes: the names.
+    The title names the two most frequent mistakes, which have frames.
     """
     counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]
     np.add.at(counts, (labels, predicted), 1)

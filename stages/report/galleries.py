@@ -34,7 +34,7 @@ def most_confident_mistakes(
     """Return a title with the number of mistakes, and the mistakes with the highest confidence, in that order.
 
     Args:
-        test: the test images.
+        test: n images.
         predicted: the predicted class of each, int [n].
         confidence: the probability of that class, float [n].
         most: the largest number of mistakes to return.
@@ -55,14 +55,7 @@ def most_confident_mistakes(
 
 
 def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, side: int = 5) -> Figure:
-    """Draw the most confident mistakes, each with the predicted class, its probability and the true class.
-
-    Args:
-        test: the test images.
-        predicted: the predicted class of each, int [n].
-        confidence: the probability of that class, float [n].
-        side: the number of images in a row, and the largest number of rows.
-    """
+    """Draw `most_confident_mistakes` in at most `side` rows of `side` images, each with its two lines."""
     finding, mistakes = most_confident_mistakes(test, predicted, confidence, side * side)
     rows, row_height = -(-len(mistakes) // side), LARGE + 2 * LINE + SPACE
     look = colors(test)
@@ -77,13 +70,7 @@ def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, 
 
 
 def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
-    """Draw the first test images of each class; mistakes have a frame and the predicted class.
-
-    Args:
-        test: the test images.
-        predicted: the predicted class of each, int [n].
-        columns: the number of images of each class.
-    """
+    """Draw the first test images of each class in a row; mistakes have a frame and the predicted class, int [n]."""
     right = predicted == test.labels  # [n]
     members = [np.flatnonzero(test.labels == number) for number in range(len(test.classes))]
     drawn = np.concatenate([indices[:columns] for indices in members])
@@ -114,12 +101,7 @@ def colors(data: Images) -> dict[str, Any]:
 
 
 def image_png(image: np.ndarray, look: dict[str, Any]) -> bytes:
-    """Return an image as a PNG file with the same number of pixels.
-
-    Args:
-        image: uint8 [height, width] or [height, width, 3].
-        look: see `colors`.
-    """
+    """Return an image, uint8 [height, width] or [height, width, 3], as a PNG file of that size; `look`: `colors`."""
     file = BytesIO()
     imsave(file, image, **look, format="png", metadata={"Software": None})
     return file.getvalue()
