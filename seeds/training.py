@@ -56,7 +56,7 @@ def _data(images: int | None) -> tuple[Images, Images, Images, str]:
     Raises:
         UserError: there are not as many training images.
     """
-    from stages.training.store import data_digest, digest
+    from stages.training.keys import data_digest, digest
 
     train, val, test = (load_images(PREPARED, part) for part in ("train", "val", "test"))
     if images is not None:
@@ -69,8 +69,8 @@ def _data(images: int | None) -> tuple[Images, Images, Images, str]:
 def key_of(training: Training) -> str:
     """Return a digest of everything that decides a training's result: the name of its file."""
     from stages.training import callbacks
+    from stages.training.keys import digest, epoch_key, syntax
     from stages.training.model import compiled_model
-    from stages.training.store import digest, epoch_key, syntax
 
     train, _, _, data = _data(training.images)
     model = compiled_model(train, training.params)
