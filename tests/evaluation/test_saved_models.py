@@ -42,7 +42,7 @@ def own(shape: tuple[int, ...], *_: object) -> keras.Model:
 @pytest.mark.parametrize("build", [*(network.build for network in NETWORKS.values()), own])
 def test_one_pass_gives_what_evaluate_and_predict_of_keras_give_to_the_bit(monkeypatch, build):
     monkeypatch.setattr("stages.training.model.MOST_IMAGES", 64)  # in a batch
-    many, few = random_images(150, 8, 8, 3), random_images(10, 8, 8, 3)  # two whole batches, and a smaller one
+    many, few = random_images(1000, 8, 8, 3), random_images(10, 8, 8, 3)  # the last batch is smaller
     model = build((8, 8, 3), 3, params())
     compile_model(model, "adam", 0.001)
     size = evaluation_batch(model)
