@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # the import takes seconds
     from stages.training.backend import keras
 
 STORE = Path("models/.epochs")
-SPARE = 10**9  # while fewer bytes of the disk are free, the store deletes the epochs of other trainings
+SPARE = 5 * 10**9  # while fewer bytes of the disk are free, the store deletes the epochs of other trainings
 
 State = list[np.ndarray]  # the values of all variables by position: Dropout's counter has no unique name
 
