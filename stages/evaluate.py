@@ -33,7 +33,7 @@ def main() -> None:
     load_weights(rebuilt, Path("models/model.weights.h5"))
     best, whole = load_model(Path("models/best-model.keras"), val), load_model(Path("models/model_whole.keras"), val)
     both = check_saved_models(whole, rebuilt, val)
-    print(f"both saved files classify {both.accuracy:.2%} of {len(val.labels)} validation images correctly")
+    print(f"both saved files classify {both.accuracy:.2%} of {len(val.labels):,} validation images correctly")
 
     training, validation = measure(best, train), measure(best, val)
     on_test, probabilities = measure_and_predict(best, test)
