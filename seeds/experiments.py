@@ -19,13 +19,9 @@ VERSIONS = ("platform", "cpu", "gpu", "keras", "numpy", "tensorflow")
 def read_experiments(path: Path, committed: Params) -> tuple[pd.DataFrame, str, list[str]]:
     """Read the experiments that succeeded, on the images of the committed parameters.
 
-    Args:
-        path: the output of `dvc exp show --csv`.
-        committed: the parameters of the baseline.
-
     Returns:
-        A row per training with the columns `setting`, `seed` and those of `seeds.training.Result.row`; the name of the
-        committed setting; a line for each reason for which experiments were left out.
+        A row per training with the columns `setting`, `seed` and those of `Result.row`; the name of the committed
+        setting; a line for each reason for which experiments were left out.
 
     Raises:
         UserError: the file is not such a table, or no experiment has the committed parameters.

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from seeds import cluster as module
+from seeds import cluster as cluster_module
 from seeds import engine
+from seeds.training import train_group
 from stages.base.errors import ProjectError
 from tests.seeds.test_engine import training
 from tests.support.workspace import ROOT
@@ -98,23 +99,18 @@ def test_a_killed_worker_takes_its_training_with_it_another_one_trains_it_and_a_
     wait_until(lambda: not cluster.trains(second), seconds=30)
 
 
-ASKED = [
-    training(seed=1), training(seed=1, patience=None), training(300, seed=2),
-    training(network="cnn", hidden_units=8, epochs=1),
-]  # fmt: skip
+def test_workers_in_empty_folders_give_the_rows_of_this_machine_or_the_reason(here: Path, cluster: Cluster):
+    asked = [training(300), training(300, patience=None)]
+    with cluster_module.workers(cluster.address, {"keras": "0"}) as submit:
+        other_versions = submit(asked, True)
+        results = engine.run(asked, scheduler=cluster.address)
+        with pytest.raises(RuntimeError, match=r"expected \{'keras'"):
+            other_versions.result()
+    assert list(cluster.folder.glob("*/*/*/models/.epochs"))
+    assert results == train_group(asked)
 
 
-def test_workers_in_empty_folders_give_the_rows_of_this_machine(prepared: Path, cluster: Cluster, monkeypatch):
-    there = engine.run(ASKED, scheduler=cluster.address)
-    used = [name for name in cluster.workers if list((cluster.folder / name).rglob("stages/train.py"))]
-    assert used == ["one", "other"]
-    remembered = sorted(path.name for path in Path("models/.trainings").iterdir())
-    Path("models/.trainings").rename("there")
-    assert engine.run(ASKED, jobs=2) == there
-    assert sorted(path.name for path in Path("models/.trainings").iterdir()) == remembered
-
-
-def test_without_a_scheduler_at_the_address_it_is_one_line(prepared: Path, monkeypatch):
-    monkeypatch.setattr(module, "TIMEOUT", 1)
-    with pytest.raises(ProjectError, match="no scheduler"):
-        engine.run([training()], scheduler="tcp://127.0.0.1:1")
+def test_without_a_scheduler_at_the_address_it_is_one_line(monkeypatch):
+    monkeypatch.setattr(cluster_module, "TIMEOUT", 0.1)
+    with pytest.raises(ProjectError, match="no scheduler"), cluster_module.workers("tcp://127.0.0.1:1", {}):
+        pass
