@@ -56,11 +56,10 @@ def test_the_best_setting_is_chosen_by_validation_images_over_common_seeds():
     assert "No setting is chosen" in conclusion(trainings(EFFECTS, range(1, 2)), "dropout 0.3", "val_loss")
 
 
-def test_the_answer_is_one_sentence_with_the_digits_that_the_interval_allows():
+def test_the_answer_is_one_sentence_with_the_interval_and_the_verdict():
     _, better, worse, same = compare_settings(trainings(EFFECTS), "dropout 0.3", "val_loss")
-    difference = worse.comparison.difference
-    mean, low, high = (f"{abs(value):.5f}" for value in (difference.mean, difference.low, difference.high))
-    assert f"higher by {mean} ({low} to {high}): worse" in sentence("?", worse, "val_loss")
+    mean, low, high = (f"{value:.4f}" for value in (worse.comparison.difference[n] for n in (1, 3, 4)))
+    assert f"higher by {mean} (+{low} to +{high}): worse" in sentence("?", worse, "val_loss")
     assert " lower by 0.0" in sentence("?", better, "val_loss")
     assert "seeds needed" in sentence("?", same, "val_loss")
     assert "too few seeds" in sentence("?", same._replace(comparison=None), "val_loss")
