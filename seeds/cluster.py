@@ -95,11 +95,7 @@ def _train_on_worker(task: str, archive: bytes) -> list:
 
 
 def main() -> None:
-    """Train the group in the second argument -> its results on standard output, both as JSON; floats keep every bit.
-
-    Raises:
-        ProjectError: the environment is not that of the local machine.
-    """
+    """Train the group in the second argument -> its results on standard output, both as JSON; floats keep every bit."""
     end_with_parent(int(sys.argv[1]))
     environment, group, store = json.loads(sys.argv[2])
     if (here := environment_here()) != environment:

@@ -37,30 +37,6 @@ SWEEP_PICTURE, SWEEP_TABLE = Path("plots/sweep.png"), Path("plots/sweep.csv")
 CONSOLE = Console(highlight=False, markup=False, emoji=False)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    whole = argparse.ArgumentParser(
-        prog="python -m seeds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = whole.add_subparsers(dest="command", required=True)
-    for name in ("try", "sweep"):
-        command = commands.add_parser(name)
-        command.add_argument("changes", nargs="+", metavar="NAME=VALUE", help="a parameter, as in dropout=0,0.3")
-        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="seeds 1 to N (default 10)")
-        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="parallel trainings")
-        command.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask scheduler: tcp://host:8786")
-    commands.add_parser("compare").add_argument("table", type=Path, metavar="CSV", help="from dvc exp show --csv")
-    for command in commands.choices.values():
-        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (default val_loss)")
-    return whole
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, got {text!r}")
-    return int(text)
-
-
 def committed_params() -> Params:
     """Return the training parameters of the last commit with the data parameters of params.yaml."""
     images = read_params().model_dump(include=set(DataParams.model_fields))
@@ -97,11 +73,7 @@ def settings_of(committed: Params, values: dict[str, list[Any]]) -> list[Params]
 
 
 def train(settings: list[Params], names: Sequence[str], options: argparse.Namespace) -> pd.DataFrame:
-    """Train settings with seeds 1 to N.
-
-    Returns:
-        A row per training: the parameters of these names, `seed`, the columns of `Result.row`, and `setting`.
-    """
+    """Train settings with all seeds -> a row each: parameters of these names, `seed`, `Result.row` and `setting`."""
     least = seeds_for(len(settings) - 1)
     if options.seeds < least:
         print(f"With {options.seeds} seeds no difference can be significant; use at least {least}: --seeds {least}")
@@ -167,5 +139,24 @@ def _report(trainings: pd.DataFrame, baseline: str, metric: str) -> None:
 
 def main() -> None:
     """Run the command that the arguments name."""
-    options = parser().parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m seeds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("try", "sweep"):
+        command = commands.add_parser(name)
+        command.add_argument("changes", nargs="+", metavar="NAME=VALUE", help="a parameter, as in dropout=0,0.3")
+        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="seeds 1 to N (default 10)")
+        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="parallel trainings")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask scheduler: tcp://host:8786")
+    commands.add_parser("compare").add_argument("table", type=Path, metavar="CSV", help="from dvc exp show --csv")
+    for command in commands.choices.values():
+        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (default val_loss)")
+    options = parser.parse_args()
     {"try": answer, "sweep": sweep, "compare": compare}[options.command](options)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, got {text!r}")
+    return int(text)

@@ -92,10 +92,7 @@ def method(rows: Sequence[Row]) -> str:
 
 
 def conclusion(trainings: pd.DataFrame, baseline: str, metric: str) -> str:
-    """Name the setting with the best mean on validation images, and report the test accuracy of this setting alone.
-
-    Means are over the seeds of the baseline. A setting that lacks one of these seeds is not considered.
-    """
+    """Choose the setting with the best mean over all seeds of the baseline, and report its test accuracy alone."""
     if not metric.startswith("val_"):
         return f"No setting is chosen by {METRICS[metric]}: choose by validation images."
     values = trainings.pivot(index="seed", columns="setting", values=[metric, "test_accuracy"])

@@ -27,9 +27,7 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
         left.plot([x - 0.12, x + 0.12], [of_setting.mean()] * 2, color="black", linewidth=2)
     names = (f"{textwrap.fill(baseline, 24)}\n(committed)", f"{textwrap.fill(row.setting, 24)}\n(changed)")
     left.set_xticks([0, 1], names)
-    left.set(
-        xlim=(-0.4, 1.4), ylabel=METRICS[metric], title="each seed with both settings (dots), and the means (bars)"
-    )
+    left.set(xlim=(-0.4, 1.4), ylabel=METRICS[metric], title="each seed with both settings, and the means")
     apart = np.linspace(-0.15, 0.15, both.shape[1])  # no dot hides another
     right.axhline(0, color="#555555", linestyle="--")
     right.plot(apart, both[1] - both[0], "o", color=COLOR, markersize=6)
