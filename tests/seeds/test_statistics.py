@@ -8,18 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from seeds.statistics import (
-    ALPHA,
-    POWER,
-    Comparison,
-    Spread,
-    compare,
-    seeds_for,
-    sign_flip_p,
-    smallest_p,
-    spread,
-    verdict,
-)
+from seeds.statistics import ALPHA, POWER, Comparison, Spread, compare, seeds_for, sign_flip_p, spread, verdict
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]  # Student 1908, the first drug
 
@@ -31,7 +20,7 @@ def test_the_interval_is_that_of_students_t_test():
     assert (found.count, found.mean, found.sd) == pytest.approx((10, 0.75, np.std(SLEEP, ddof=1)))
 
 
-@pytest.mark.parametrize("sample", [SLEEP[:6], [1, 2, 3, 4], [0, 0, 1, -2, 5], [0.1, 0.1, 0.1, -0.1]])
+@pytest.mark.parametrize("sample", [SLEEP[:6], [0, 0, 1, -2, 5], [0.1, 0.1, 0.1, -0.1]])
 def test_p_is_the_share_of_all_signs_that_give_a_mean_as_far_from_zero(sample: list[float]):
     means = [np.dot(signs, sample) for signs in itertools.product((-1, 1), repeat=len(sample))]
     expected = np.mean(np.abs(means) >= abs(sum(sample)) - 1e-12)
@@ -48,7 +37,8 @@ def test_beyond_sixteen_pairs_signs_are_drawn_and_p_is_the_same_each_time():
     ("sample", "p"), [(range(1, 3), 1 / 2), (range(1, 17), 2**-15), ([1, 2, 3, 0, 0], 1 / 4), ([0.0, 0.0], 1)]
 )
 def test_the_smallest_p_is_reached_where_all_differences_that_are_not_0_have_one_sign(sample, p: float):
-    assert sign_flip_p(sample) == smallest_p(sample) == p
+    found = compare({"only": sample})["only"]
+    assert found.p == found.smallest_p == p
 
 
 def test_eight_seeds_cannot_show_one_of_eight_differences_whatever_its_size():
