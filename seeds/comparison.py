@@ -52,7 +52,7 @@ def _verdict(comparison: Comparison, metric: str) -> str:
 def _short_verdict(comparison: Comparison, metric: str) -> str:
     if comparison.is_significant or comparison.is_zero:
         return _verdict(comparison, metric)
-    if comparison.smallest_p > ALPHA:
+    if comparison.difference.count < seeds_for(comparison.comparisons):
         return "too few seeds"
     return f"needs {comparison.seeds_needed or f'>{MANY:,}'} seeds"
 

@@ -122,8 +122,8 @@ def verdict(comparison: Comparison, lower: str, higher: str) -> str:
         return lower if comparison.difference.mean < 0 else higher
     if comparison.is_zero:
         return "identical for every seed"
-    if comparison.smallest_p > ALPHA:  # an estimate from so few differences would look more exact than it is
-        least = max(seeds_for(comparison.comparisons), comparison.difference.count + 1)
+    least = seeds_for(comparison.comparisons)
+    if comparison.difference.count < least:  # an estimate from so few would look more exact than it is
         return f"too few seeds (at least {least} needed)"
     seeds = comparison.seeds_needed
     return f"not significant ({f'about {seeds}' if seeds else f'more than {MANY:,}'} seeds needed)"
