@@ -1,7 +1,6 @@
 """Run trainings in parallel processes, here or on a Dask scheduler, and remember each finished one."""
 
 import json
-import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -67,13 +66,9 @@ def run(
 
 
 def _groups(trainings: Sequence[Training]) -> list[list[Training]]:
-    """Group trainings that share their epochs. The longest comes first, and the others read its epochs back."""
-
-    def length(training: Training) -> tuple[float, int]:
-        return training.params.patience or math.inf, training.params.epochs
-
+    """Group trainings that share their epochs."""
     groups: dict[Training, list[Training]] = {}
-    for training in sorted(trainings, key=length, reverse=True):
+    for training in trainings:
         only_epochs = training.params.model_copy(update=dict.fromkeys(STOPPING))
         groups.setdefault(training._replace(params=only_epochs), []).append(training)
     return list(groups.values())

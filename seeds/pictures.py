@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from seeds.comparison import METRICS, Row, lower_is_better
 from stages.report.style import TRAININGS, WIDTH, shade_better
 
-LINE = 80  # characters of a title
+LINE = 95  # characters of a title
 COLOR = TRAININGS[1]["color"]  # of a difference
 
 

@@ -68,7 +68,7 @@ def key_of(training: Training) -> str:
 
 
 def train_group(group: list[Training], store: bool = True) -> list[Result]:
-    """Train a group that shares its epochs: the first and longest stores them, and the others read them back.
+    """Train a group that shares its epochs: each training stores those that it computes, and reads the others back.
 
     Without `store` each training computes its own, because the epochs of hundreds of trainings would fill the disk.
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from seeds import engine
-from seeds.training import MEASURED, Training
+from seeds.training import MEASURED, Training, _data
 from stages import evaluate, train
 from stages.base.errors import ProjectError
 from stages.base.params import TrainingParams
@@ -54,6 +54,7 @@ def records(folder: Path) -> list[Path]:
 @pytest.mark.trains
 def test_trainings_that_only_stop_differently_share_their_epochs(here: Path):
     asked = [training(patience=patience, epochs=epochs) for patience, epochs in ((1, 6), (None, 3), (None, 6), (2, 6))]
+    assert len(engine._groups(asked)) == 1
     results = engine.run(asked)
     assert len(records(here)) == 6
     short, long = results[1:3]
@@ -66,6 +67,7 @@ def test_trainings_that_only_stop_differently_share_their_epochs(here: Path):
 def test_a_finished_training_is_read_back_even_without_its_epochs(here: Path, monkeypatch):
     asked = [training(300, seed=seed) for seed in (1, 2)]
     results = engine.run(asked, store=False)
+    assert len(_data(300)[0].labels) == 300
     assert records(here) == []
     first, second = sorted(Path("models/.trainings").iterdir())
     assert first.stat().st_size < 4096
@@ -92,7 +94,7 @@ from stages.base.process import run
 from seeds import engine
 from tests.seeds.test_engine import training
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background process
-run(lambda: engine.run([training(epochs=100_000, patience=None, seed={})]))
+run(lambda: engine.run([training(epochs=10_000, patience=None, seed={})]))
 """
 
 
