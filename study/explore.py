@@ -18,7 +18,7 @@ from stages.report.style import KEPT, NETWORKS, TRAININGS
 from study.notes.findings import HISTORY
 from study.sizes.effects import Effect, effects_of, load_values
 from study.sizes.grid import Grid, read_grid
-from study.stopping import with_patience
+from study.stopping import stop_early
 
 PAGE, TEMPLATE = Path("study/explore.html"), Path("study/explore.html.jinja")
 # The trainings that nothing stopped, in the order of their colors. The charts have the same words in both languages.
@@ -35,23 +35,14 @@ def read_history() -> pd.DataFrame:
     return history.assign(training=history["training"].map(NAMES)).dropna(subset="training")
 
 
-def stop_early(history: pd.DataFrame) -> pd.DataFrame:
-    """Return what Keras's EarlyStopping does to each training, seed and patience.
-
-    `kept_` is the epoch that the checkpoint keeps, `last_` is the epoch after which training ends.
-    """
-    results = []
-    for (training, seed), epochs in history.groupby(["training", "seed"]):
-        recorded = epochs.to_dict("list")
-        for patience in PATIENCES:
-            last, kept = with_patience(recorded, "val_loss", patience)
-            result = {"training": training, "seed": seed, "patience": patience}
-            for name, epoch in (("kept", kept), ("last", last)):
-                result[f"{name}_epoch"] = epoch
-                result[f"{name}_val_loss"] = recorded["val_loss"][epoch - 1]
-                result[f"{name}_val_accuracy"] = recorded["val_accuracy"][epoch - 1]
-            results.append(result)
-    return pd.DataFrame(results)
+def results_of(history: pd.DataFrame) -> pd.DataFrame:
+    """Return what Keras's EarlyStopping does to each training, seed and patience."""
+    return pd.DataFrame(
+        {"training": training, "seed": seed, "patience": patience}
+        | stop_early(epochs.to_dict("list"), "val_loss", patience)
+        for (training, seed), epochs in history.groupby(["training", "seed"])
+        for patience in PATIENCES
+    )
 
 
 def texts_of(results: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
@@ -62,8 +53,8 @@ def texts_of(results: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
         unstopped = means.loc[training, PATIENCES[-1]]
         texts[training] = [
             {
-                "epochs": f"{stopped['last_epoch']:.1f}",
-                "saved": f"{unstopped['last_epoch'] - stopped['last_epoch']:.1f}",
+                "epochs": f"{stopped['epochs']:.1f}",
+                "saved": f"{unstopped['epochs'] - stopped['epochs']:.1f}",
                 "kept_val_loss": f"{stopped['kept_val_loss']:.3f}",
                 "kept_val_accuracy": f"{stopped['kept_val_accuracy']:.2%}",
                 "best_val_loss": f"{unstopped['kept_val_loss']:.3f}",
@@ -78,7 +69,7 @@ def texts_of(results: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
 
 def stopping_chart(history: pd.DataFrame, results: pd.DataFrame) -> alt.LayerChart:
     """Draw the validation loss of each seed, the kept epoch, and the end of training."""
-    epochs = history.merge(results, on=["training", "seed"]).query("epoch <= last_epoch")
+    epochs = history.merge(results, on=["training", "seed"]).query("epoch <= epochs")
     # `patience` becomes the lowest one with which training reaches the epoch
     curves = epochs.groupby(["training", "seed", "epoch"], as_index=False).agg({"val_loss": "first", "patience": "min"})
     training = alt.param(
@@ -99,7 +90,7 @@ def stopping_chart(history: pd.DataFrame, results: pd.DataFrame) -> alt.LayerCha
             lines.mark_line(color=GREY, strokeWidth=1),
             lines.mark_line(strokeWidth=1.5).transform_filter(alt.datum.patience <= patience).encode(color),
             points.mark_point(shape="cross", size=140, filled=True, opacity=1, stroke="white").encode(
-                alt.X("last_epoch:Q", title="epoch"), alt.Y("last_val_loss:Q", title="val_loss"), color
+                alt.X("epochs:Q", title="epoch"), alt.Y("last_val_loss:Q", title="val_loss"), color
             ),
             points.mark_point(size=110, filled=True, opacity=1, stroke="white", color=KEPT["color"]).encode(
                 alt.X("kept_epoch:Q", title="epoch"), alt.Y("kept_val_loss:Q", title="val_loss")
@@ -169,7 +160,7 @@ def effect_chart(grid: Grid, differences: list[Effect]) -> alt.LayerChart:
 def explore_page() -> str:
     """Return the page, from study/notes/history.csv and study/sizes/{dense,cnn}.csv."""
     history, grid = read_history(), read_grid()
-    results = stop_early(history)
+    results = results_of(history)
     charts = {
         "stopping": stopping_chart(history, results),
         "curves": curves_chart(history),

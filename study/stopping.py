@@ -6,19 +6,14 @@ from stages.training.callbacks import early_stopping
 from stages.training.result import best_epoch
 
 
-def with_patience(
+def stop_early(
     history: dict[str, list[float]], monitor: str, patience: int | None, min_delta: float = 0
-) -> tuple[int, int]:
+) -> dict[str, float]:
     """Run Keras's own EarlyStopping over a history, and choose the epoch that ModelCheckpoint would have kept.
 
-    Args:
-        history: `History.history` of a training without early stopping.
-        monitor: the metric to watch.
-        patience: as in params.yaml.
-        min_delta: as in params.yaml.
-
     Returns:
-        The number of epochs until training stops, and the kept epoch (from 1).
+        `epochs`, the number until training stops; `kept_epoch`, from 1; validation loss and accuracy of the kept epoch,
+        then of the last: `kept_val_loss`, `kept_val_accuracy`, `last_val_loss`, `last_val_accuracy`.
     """
     model = SimpleNamespace(stop_training=False)  # EarlyStopping uses nothing else if it restores no weights
     epochs = len(history[monitor])
@@ -30,4 +25,10 @@ def with_patience(
             if model.stop_training:
                 epochs = epoch + 1
                 break
-    return epochs, best_epoch(history[monitor][:epochs], monitor) + 1
+    kept_epoch = best_epoch(history[monitor][:epochs], monitor) + 1
+    values = {
+        f"{name}_{metric}": history[metric][epoch - 1]
+        for name, epoch in (("kept", kept_epoch), ("last", epochs))
+        for metric in ("val_loss", "val_accuracy")
+    }
+    return {"epochs": epochs, "kept_epoch": kept_epoch, **values}

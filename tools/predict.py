@@ -18,7 +18,7 @@ from stages.base.errors import UserError
 from stages.base.files import files_below, load_json
 from stages.base.inputs import warn_if_edited
 from stages.base.process import run
-from stages.data.images import PREPARED, load_images
+from stages.data.images import PREPARED, Counts, load_images
 from stages.data.pictures import open_picture, read_picture, read_pictures
 
 WHITE_ON_BLACK = ("fashion_mnist", "sample")  # data sets of objects cut out by their authors
@@ -33,9 +33,6 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     Returns:
         uint8 [height, width], which is `shape`.
-
-    Raises:
-        Unreadable: see `open_picture`.
     """
     height, width = shape
     picture = open_picture(path, max(shape))
@@ -80,7 +77,7 @@ def main() -> None:
         raise UserError(f"no picture in {options.images[0]}")
     warn_if_edited()
     test = load_images(PREPARED, "test")
-    dataset = load_json(Path("metrics/data.json"), "dataset")["dataset"]
+    dataset = load_json(Path("metrics/data.json"), Counts).dataset
     read = read_cut_out if dataset in WHITE_ON_BLACK else read_picture
 
     from stages.evaluation.saved_models import load_model, predict

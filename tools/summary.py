@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from stages.base.files import load, load_json
+from stages.base.files import load_json
 from stages.base.inputs import warn_if_edited
 from stages.base.process import run
 from stages.data.images import Counts
@@ -46,14 +46,14 @@ def print_table(here: dict[str, float], before: dict[str, float]) -> None:
 
 def main() -> None:
     """metrics/*.json -> a table on the terminal, beside the committed results if they are on the same images."""
-    data, train = load(COUNTS, Counts), load(Path("metrics/train.json"), TrainingResult)
+    data, train = load_json(COUNTS, Counts), load_json(Path("metrics/train.json"), TrainingResult)
     print(f"\n{data.dataset}: {data.train:,} training, {data.val:,} validation, {data.test:,} test images")
     print(f"epoch {train.best_epoch} is kept; {train.how_it_ended()}\n")
 
     images, text = committed(COUNTS.as_posix()), committed(EVALUATION.as_posix())
     same_images = images is None or json.loads(images) == data.model_dump()
     before = figures(json.loads(text)) if text and same_images else {}
-    here = figures(load_json(EVALUATION, "training", "validation", "test"))
+    here = figures(load_json(EVALUATION))
     print_table(here, before)
     if not same_images:
         print("\nThese results are on other images than the committed ones. Back: make back")

@@ -51,12 +51,7 @@ class Run(NamedTuple):
 
 
 def page(run: Run, figures: dict[str, Picture]) -> str:
-    """Return the page as HTML.
-
-    Args:
-        run: the run to show.
-        figures: curves, confusion, reliability and examples.
-    """
+    """Return the page as HTML; `figures` are curves, confusion, reliability and examples."""
     finding, mistakes = most_confident_mistakes(run.test, run.predicted, run.confidence)
     images = dark_on_white(run.test, [mistake.index for mistake in mistakes])
     gallery = [

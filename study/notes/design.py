@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from stages.base.params import Integer, TrainingParams
+from stages.base.params import Integer
 from stages.base.yaml_files import Checked, read_yaml
-from study.wording import Wording
+from study.wording import Titled, Wording
 
 DESIGN = Path("study/notes.yaml")
 
@@ -16,16 +16,6 @@ Value = Literal[
     "epochs", "kept_epoch", "loss", "val_loss", "test_loss", "accuracy", "val_accuracy", "test_accuracy",
     "gap", "plotted_distance",
 ]  # fmt: skip
-
-
-class Row(TrainingParams):
-    """A training: a title and parameters; `seed` is replaced for each run."""
-
-    title: Wording
-
-    def params(self, seed: int) -> TrainingParams:
-        """Return the parameters with a seed."""
-        return TrainingParams(**self.model_dump(exclude={"title"}) | {"seed": seed})
 
 
 class Claim(Checked):
@@ -44,7 +34,7 @@ class Study(Checked):
 
     seeds: Annotated[Integer, Field(ge=2)]
     shared: dict[str, Any]  # merged into each training by YAML itself
-    trainings: dict[str, Row]
+    trainings: dict[str, Titled]  # `seed` is replaced for each run
     claims: Annotated[list[Claim], Field(min_length=1)]
 
 

@@ -14,9 +14,9 @@ from stages.base.params import written
 from stages.base.process import outputs, run
 from stages.report.pages import render
 from stages.report.style import save_png, use_style
-from study.notes.design import Claim, Row, Study, Value, read_design
+from study.notes.design import Claim, Study, Value, read_design
 from study.notes.figures import Effect, curves, findings, looks_of, patience
-from study.wording import LANGUAGES
+from study.wording import PAGES, Titled
 
 FOLDER, DATA = Path("study/notes"), Path("metrics/data.json")
 TRAININGS, HISTORY, PATIENCE = (FOLDER / f"{name}.csv" for name in ("trainings", "history", "patience"))
@@ -47,14 +47,14 @@ def values_of(trainings: pd.DataFrame, history: pd.DataFrame) -> Values:
     }
 
 
-def curve(row: Row) -> str:
+def curve(row: Titled) -> str:
     """Name the curve of a training: its optimizer and its dropout rate."""
     return OPTIMIZERS[row.optimizer] + (f", dropout {written(row.dropout)}" if row.dropout else "")
 
 
 def effect_of(design: Study, claim: Claim) -> str | None:
     """Name the change that a claim is about; None if it is neither dropout nor early stopping."""
-    changed, plain = (design.trainings[name].params(0) for name in (claim.of, claim.beside))
+    changed, plain = (design.trainings[name].params(seed=0) for name in (claim.of, claim.beside))
     if changed == plain.model_copy(update={"dropout": changed.dropout}):
         return f"dropout {written(changed.dropout)}, {changed.epochs} epochs"
     if changed.patience and not plain.patience and changed.dropout == plain.dropout:
@@ -122,7 +122,7 @@ def figures(
     }
 
 
-def command(row: Row, seed: int) -> str:
+def command(row: Titled, seed: int) -> str:
     """Return the command that runs a training as an experiment of the pipeline."""
     names = ("optimizer", "dropout", "epochs", "patience", "save_best_only")
     values = {name: getattr(row, name) for name in names} | {"seed": seed}
@@ -152,7 +152,7 @@ def main() -> None:
     drawn = figures(design, values, history, patiences, comparisons)
     page = {
         "study": design,
-        "data": load_json(DATA, "dataset", "train", "val", "test"),
+        "data": load_json(DATA),
         "spreads": spreads,
         "found": comparisons,
         "answer": answer,
@@ -171,7 +171,7 @@ def main() -> None:
         )
         for name, figure in drawn.items():
             save_png(figure, begin(FOLDER / f"{name}.png"))
-        for name in LANGUAGES.values():
+        for name in PAGES:
             begin(FOLDER / name).write_text(render(FOLDER / f"{name}.jinja", **page), encoding="utf-8")
     for claim, comparison in comparisons.items():
         print(f"{claim.claim.en}: {answer(claim, comparison, 'en')}")

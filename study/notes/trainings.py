@@ -9,9 +9,10 @@ from stages.base.inputs import Inputs
 from stages.base.params import METRICS
 from stages.base.process import outputs, run
 from study.notes.design import read_design
-from study.stopping import with_patience
+from study.stopping import stop_early
 
 PATIENCES = range(1, 11)
+OF_KEPT = ("epochs", "kept_epoch", "kept_val_loss", "kept_val_accuracy")
 KEYS = ("training", "seed")
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     inputs = Inputs("notes-trainings", "study/dvc.yaml")
     design = read_design()
     trainings = {
-        (name, seed): Training(row.params(seed))
+        (name, seed): Training(row.params(seed=seed))
         for seed in range(1, design.seeds + 1)
         for name, row in design.trainings.items()
     }
@@ -32,9 +33,8 @@ def main() -> None:
             values = zip(*(history[name] for name in METRICS), strict=True)
             epochs += [[*key, epoch, *of_epoch] for epoch, of_epoch in enumerate(values, 1)]
             for patience in PATIENCES if params.patience is None else ():
-                last, kept = with_patience(history, params.monitor, patience, params.min_delta)
-                kept_values = (history[name][kept - 1] for name in ("val_loss", "val_accuracy"))
-                patiences.append([*key, patience, last, kept, *kept_values])
+                stopped = stop_early(history, params.monitor, patience, params.min_delta)
+                patiences.append([*key, patience, *(stopped[name] for name in OF_KEPT)])
         for name, columns, table in (
             ("trainings", ("epochs", "kept_epoch", *MEASURED), rows),
             ("history", ("epoch", *METRICS), epochs),

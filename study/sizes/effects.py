@@ -14,7 +14,7 @@ from stages.report.pages import render
 from stages.report.style import save_png, use_style
 from study.sizes.grid import GRID, MEASURED, TABLES, Cell, Grid, read_grid
 from study.sizes.picture import Effect, effects_of_dropout
-from study.wording import LANGUAGES
+from study.wording import PAGES
 
 FOLDER, DATA = Path("study/sizes"), Path("metrics/data.json")
 
@@ -84,7 +84,7 @@ def main() -> None:
     first = next(iter(grid.networks.values()))
     page = {
         "grid": grid,
-        "data": load_json(DATA, "dataset", "train", "val"),
+        "data": load_json(DATA),
         "epochs": first.epochs,
         "patience": first.patience,
         "sizes": sorted({images for subject in grid.networks.values() for images in subject.images}),
@@ -109,7 +109,7 @@ def main() -> None:
             ),
         )  # fmt: skip
         save_png(drawn, begin(FOLDER / "dropout.png"))
-        for name in LANGUAGES.values():
+        for name in PAGES:
             begin(FOLDER / name).write_text(render(FOLDER / f"{name}.jinja", **page), encoding="utf-8")
     for claim, of_claim in by_claim.items():
         print(f"{claim.claim.en}: in {sum(effect.pays for effect in of_claim)} of {len(of_claim)} comparisons")

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictBool
 
-from stages.base.params import Integer, Number, TrainingParams
+from stages.base.params import Integer, Number
 from stages.base.yaml_files import Checked, read_yaml
-from study.wording import Wording
+from study.wording import Titled, Wording
 
 GRID = Path("study/sizes.yaml")
 TABLES = {kind: Path(f"study/sizes/{kind}.csv") for kind in ("dense", "cnn")}
@@ -26,10 +26,9 @@ class Cell(NamedTuple):
     dropout: float
 
 
-class Subject(TrainingParams):
+class Subject(Titled):
     """A network with its parameters, and the rates, numbers of images and seeds with which it is trained."""
 
-    title: Wording
     rates: Annotated[list[Annotated[Number, Field(gt=0, lt=1)]], Field(min_length=1)]  # of dropout, beside 0
     images: Annotated[list[Annotated[Integer, Field(ge=1)]], Field(min_length=1)]
     seeds: Annotated[Integer, Field(ge=2)]

@@ -14,32 +14,24 @@ from stages.base.inputs import Inputs
 from stages.base.params import TrainingParams, written
 from stages.base.process import outputs, run
 from study.sizes.grid import MEASURED, TABLES, Cell, Grid, read_grid
-from study.stopping import with_patience
+from study.stopping import stop_early
 
 COLUMNS = ("network", "images", "dropout", "seed", "early_stopping", *MEASURED)
 
 
 def training(grid: Grid, seed: int, cell: Cell) -> Training:
     """Return the training of a cell with a seed, without early stopping."""
-    subject = grid.networks[cell.network].model_dump(include=set(TrainingParams.model_fields))
-    return Training(TrainingParams(**subject | {"seed": seed, "dropout": cell.dropout, "patience": None}), cell.images)
+    params = grid.networks[cell.network].params(seed=seed, dropout=cell.dropout, patience=None)
+    return Training(params, cell.images)
 
 
 def rows(cell: Cell, seed: int, params: TrainingParams, history: Mapping[str, Sequence[float]]) -> list[list]:
-    """Return two rows for a training: as it ran, without early stopping, and with early stopping applied.
-
-    Args:
-        cell: of the training.
-        seed: of the training.
-        params: with the patience of early stopping.
-        history: the recorded epochs.
-    """
+    """Return two rows for a training: as it ran, without early stopping, and with the early stopping of `params`."""
     table = []
     for patience in (None, params.patience):
-        last, kept = with_patience(history, params.monitor, patience, params.min_delta)
-        values = (history[name][epoch - 1] for epoch in (kept, last) for name in ("val_loss", "val_accuracy"))
+        stopped = stop_early(history, params.monitor, patience, params.min_delta)
         stops = written(patience is not None)
-        table.append([cell.network, cell.images, written(cell.dropout), seed, stops, last, kept, *values])
+        table.append([cell.network, cell.images, written(cell.dropout), seed, stops, *stopped.values()])
     return table
 
 
