@@ -1,11 +1,9 @@
 """Train on the workers of a Dask scheduler (docs/seeds.md). A worker needs the pinned packages and an empty folder.
 
-The code and the data travel to each worker, into a folder named by their hash. Each group of trainings runs there as a
-subprocess, `python -m seeds.cluster`: a Dask worker has imported NumPy before our first task, too late for the settings
-that decide bits.
+Code and data travel to each worker. Each group of trainings runs there as a subprocess, `python -m seeds.cluster`: a
+Dask worker has imported NumPy before our first task, too late for the settings that decide bits.
 """
 
-import hashlib
 import io
 import json
 import logging
@@ -13,15 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seeds.training import Training, environment_here, train_group
+from seeds.training import Training, end_with_parent, environment_here, train_group
 from stages.base.errors import ProjectError, one_line
 from stages.base.params import TrainingParams
 from stages.base.process import run
@@ -33,11 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @contextmanager
 def workers(address: str, environment: dict[str, str]) -> Iterator[Callable[[list[Training], bool], Future[list]]]:
-    """Connect to a scheduler; yield a function like `train_group` that returns a future.
-
-    Args:
-        address: as tcp://host:8786.
-        environment: that of this machine; each worker must have the same.
+    """Connect to a scheduler whose workers have this environment; yield a function like `train_group` for the workers.
 
     Raises:
         ProjectError: no scheduler with a worker answers at the address.
@@ -50,99 +42,66 @@ def workers(address: str, environment: dict[str, str]) -> Iterator[Callable[[lis
     try:
         client = Client(address, timeout=TIMEOUT)
         client.wait_for_workers(1, timeout=TIMEOUT)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ProjectError(f"{address}: no scheduler with a worker answers: {one_line(error)}") from None
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-    def train(*arguments: object) -> list:  # nested: Dask would send a function of a module by its name only
-        return _train_on_worker(*arguments)
-
-    archive = _packed()
-    folder = hashlib.sha256(archive).hexdigest()[:16]
-    try:
-        scattered = client.scatter(archive, broadcast=True)
+    with client:
+        archive = client.scatter(_packed(), broadcast=True)
         executor = client.get_executor(pure=False)
 
         def submit(group: list[Training], store: bool) -> Future[list]:
             task = json.dumps([environment, group, store], default=TrainingParams.model_dump)
-            return executor.submit(train, task, folder, scattered)
+            # A lambda, because Dask would send a function of a module by its name only.
+            return executor.submit(lambda archive: _train_on_worker(task, archive), archive)
 
         yield submit
-    finally:
-        client.close(timeout=TIMEOUT)  # ends what still runs on workers
 
 
 def _packed() -> bytes:
-    """Pack the prepared images and the sources of stages/ and seeds/; equal files give equal bytes."""
-    files = {path: path for path in PREPARED.iterdir()}
-    for package in ("stages", "seeds"):
-        files |= {path.relative_to(ROOT): path for path in (ROOT / package).rglob("*.py")}
+    """Pack the prepared images and the sources of stages/ and seeds/."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, path in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(name.as_posix()), path.read_bytes())
+        for path in PREPARED.iterdir():
+            archive.write(path)
+        for package in ("stages", "seeds"):
+            for path in (ROOT / package).rglob("*.py"):
+                archive.write(path, path.relative_to(ROOT))
     return packed.getvalue()
 
 
-def _train_on_worker(task: str, name: str, archive: bytes) -> list:
-    """Train on a Dask worker, in a subprocess that ends when the worker dies or the client has gone.
-
-    Dask sends this function as code, so it uses nothing of the project.
-
-    Args:
-        task: a line of JSON, the standard input of `main`.
-        name: the folder for code and data, below the worker's own.
-        archive: a ZIP file of both.
-    """
+def _train_on_worker(task: str, archive: bytes) -> list:
+    """Run `main` on a Dask worker. Dask sends this function as code, so it uses nothing of the project."""
     from distributed import get_worker
 
     worker = get_worker()
-    key = worker.get_current_task()
-    folder = Path(worker.local_directory) / name
-    if not folder.exists():
-        new = Path(tempfile.mkdtemp(dir=worker.local_directory))
-        zipfile.ZipFile(io.BytesIO(archive)).extractall(new)
-        with suppress(OSError):  # another thread of this worker was faster
-            new.rename(folder)
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    state = worker.state.tasks[worker.get_current_task()]
+    output = None
+    with tempfile.TemporaryDirectory(dir=worker.local_directory) as folder:
+        zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
         process = subprocess.Popen(
-            [sys.executable, "-m", "seeds.cluster"],
-            cwd=folder, text=True, stdin=subprocess.PIPE, stdout=output, stderr=errors,
+            [sys.executable, "-m", "seeds.cluster", str(os.getpid()), task],
+            cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=os.environ | {"DVC_ROOT": worker.local_directory},  # all trainings here share a store of epochs
         )  # fmt: skip
-        print(task, file=process.stdin, flush=True)
-        while process.poll() is None:
-            time.sleep(0.2)
-            # Dask cannot end a thread, but it forgets the task when the client has gone.
-            state = worker.state.tasks.get(key)
-            if not state or state.state != "executing" or worker.status.name != "running":
+        while output is None:
+            with suppress(subprocess.TimeoutExpired):
+                output, errors = process.communicate(timeout=1)
+            if state.state != "executing":  # the client has gone; Dask cannot end this thread
                 process.kill()
-        errors.seek(0)
-        output.seek(0)
-        if process.returncode:
-            last = errors.read().strip().rpartition("\n")[2]
-            raise RuntimeError(last or f"a training ended with {process.returncode} on {worker.address}")
-        return json.load(output)
+    if process.returncode:
+        last = errors.strip().rpartition("\n")[2]
+        raise RuntimeError(last or f"a training ended with {process.returncode} on {worker.address}")
+    return json.loads(output)
 
 
 def main() -> None:
-    """Train the group on standard input -> its results on standard output, both as JSON; floats keep every bit.
-
-    The process exits as soon as standard input closes, because nobody waits for the results then.
-
-    Raises:
-        ProjectError: the environment is not that of the local machine.
-    """
-    environment, group, store = json.loads(sys.stdin.readline())
-
-    def watch() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    """Train the group in the second argument -> its results on standard output, both as JSON; floats keep every bit."""
+    end_with_parent(int(sys.argv[1]))
+    environment, group, store = json.loads(sys.argv[2])
     if (here := environment_here()) != environment:
         raise ProjectError(f"a worker computes with {here}, expected {environment} as on the local machine")
     trainings = [Training(TrainingParams(**params), images) for params, images in group]
-    print(json.dumps(train_group(trainings, store)), flush=True)
+    print(json.dumps(train_group(trainings, store)))
 
 
 if __name__ == "__main__":

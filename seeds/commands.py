@@ -11,7 +11,6 @@ import argparse
 import itertools
 import subprocess
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from seeds.experiments import read_experiments
 from seeds.pictures import every_seed, every_setting
 from seeds.statistics import seeds_for
 from seeds.training import Training
-from stages.base.errors import ProjectError, UserError, one_line
+from stages.base.errors import ProjectError, UserError
 from stages.base.params import PARAMS_FILE, DataParams, Params, TrainingParams, in_words, read_params, written
 from stages.base.process import outputs
 from stages.base.yaml_files import checked
@@ -35,77 +34,36 @@ from tools.git import committed as last_commit
 
 TRY_PICTURE = Path("plots/try.png")
 SWEEP_PICTURE, SWEEP_TABLE = Path("plots/sweep.png"), Path("plots/sweep.csv")
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    whole = argparse.ArgumentParser(
-        prog="python -m seeds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = whole.add_subparsers(dest="command", required=True, metavar="try | sweep | compare")
-    for name, line in (
-        ("try", "compare one change with the committed setting"),
-        ("sweep", "compare a grid of settings"),
-    ):
-        command = commands.add_parser(name, help=line, description=line)
-        command.add_argument("changes", nargs="+", metavar="NAME=VALUE", help="as in `dvc exp run -S`: dropout=0,0.3")
-        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="seeds 1 to N (default 10)")
-        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="parallel trainings")
-        command.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask scheduler: tcp://host:8786")
-    command = commands.add_parser("compare", help="compare DVC's experiments", description="compare DVC's experiments")
-    command.add_argument("table", type=Path, metavar="CSV", help="from dvc exp show --csv")
-    for command in commands.choices.values():
-        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (default val_loss)")
-    return whole
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, got {text!r}")
-    return int(text)
+CONSOLE = Console(highlight=False, markup=False, emoji=False)
 
 
 def committed_params() -> Params:
-    """Return the training parameters of the last commit with the data parameters of params.yaml.
-
-    Raises:
-        UserError: a value is not valid, or the last commit lacks a new parameter.
-    """
+    """Return the training parameters of the last commit with the data parameters of params.yaml."""
     images = read_params().model_dump(include=set(DataParams.model_fields))
     training = yaml.safe_load(last_commit(str(PARAMS_FILE)) or "{}")
     return checked(training | images, Params, f"{PARAMS_FILE} of the last commit (commit new parameters first)")
 
 
 def values_of(changes: Sequence[str]) -> dict[str, list[Any]]:
-    """Parse changes in Hydra's grammar, as `dvc exp run -S` does: ["dropout=0,0.5"] is {"dropout": [0, 0.5]}.
+    """Parse changes: ["patience=2,null"] is {"patience": ["2", None]}. Numbers stay text, which `Params` understands.
 
     Raises:
-        UserError: a change is not valid in this grammar, or its parameter cannot be varied.
+        UserError: a change has another form, or its parameter cannot be varied.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import Transformer
-    from hydra.errors import HydraException
-
+    words = {"null": None, "true": True, "false": False}
     values = {}
-    try:
-        for each in OverridesParser.create().parse_overrides(list(changes)):
-            several = each.sweep_iterator(Transformer.identity) if each.is_sweep_override() else [each.value()]
-            values[each.key_or_group] = list(several)
-    except HydraException as error:
-        reason = one_line(str(error).splitlines()[0])
-        raise UserError(f"{' '.join(changes)}: must be NAME=VALUE,...: {reason}") from None
-    for name in values:
+    for change in changes:
+        name, equals, listed = change.partition("=")
+        if not equals:
+            raise UserError(f"{change}: must be NAME=VALUE or NAME=VALUE,VALUE,...")
         if name == "seed" or name in DataParams.model_fields:
             raise UserError(f"{name} cannot be varied: {PARAMS_FILE} selects the images, --seeds the seeds")
+        values[name] = [words.get(text, text) for text in listed.split(",")]
     return values
 
 
 def settings_of(committed: Params, values: dict[str, list[Any]]) -> list[Params]:
-    """Return the committed setting and every combination of the values, each once.
-
-    Raises:
-        UserError: a combination is not valid, or all are the committed setting.
-    """
+    """Return the committed setting and every combination of the values, each once; there must be a second setting."""
     changes = (dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values()))
     changed = [checked(committed.model_dump() | change, Params, "changed parameters") for change in changes]
     settings = list(dict.fromkeys([committed, *changed]))
@@ -115,12 +73,7 @@ def settings_of(committed: Params, values: dict[str, list[Any]]) -> list[Params]
 
 
 def train(settings: list[Params], names: Sequence[str], options: argparse.Namespace) -> pd.DataFrame:
-    """Train settings with seeds 1 to N.
-
-    Returns:
-        A row per training: the parameters of these names, `seed`, the columns of `seeds.training.Result.row`, and
-        `setting`, the name of the setting.
-    """
+    """Train settings with all seeds -> a row each: parameters of these names, `seed`, `Result.row` and `setting`."""
     least = seeds_for(len(settings) - 1)
     if options.seeds < least:
         print(f"With {options.seeds} seeds no difference can be significant; use at least {least}: --seeds {least}")
@@ -129,8 +82,7 @@ def train(settings: list[Params], names: Sequence[str], options: argparse.Namesp
         raise ProjectError("dvc repro prepare failed (see above), so no images are prepared")
     trainings = [
         TrainingParams(**setting.model_dump(include=set(TrainingParams.model_fields)) | {"seed": seed})
-        for setting in settings
-        for seed in range(1, options.seeds + 1)
+        for setting, seed in itertools.product(settings, range(1, options.seeds + 1))
     ]
     results = engine.run(list(map(Training, trainings)), jobs=options.jobs, scheduler=options.scheduler)
     return pd.DataFrame(
@@ -154,7 +106,7 @@ def answer(options: argparse.Namespace) -> None:
     use_style()
     with outputs() as begin:
         save_png(every_seed(text, trainings, baseline.setting, row, options.metric), begin(TRY_PICTURE))
-    _print(text, f"Every seed as a dot: {TRY_PICTURE}")
+    CONSOLE.print(f"\n{text}\n\nEvery seed as a dot: {TRY_PICTURE}")
 
 
 def sweep(options: argparse.Namespace) -> None:
@@ -164,14 +116,14 @@ def sweep(options: argparse.Namespace) -> None:
     with outputs() as begin:
         trainings.drop(columns="setting").to_csv(begin(SWEEP_TABLE), index=False)
     _report(trainings, in_words(committed, values), options.metric)
-    _print(f"A row per training: {SWEEP_TABLE}. Every setting with its interval: {SWEEP_PICTURE}")
+    CONSOLE.print(f"\nA row per training: {SWEEP_TABLE}")
 
 
 def compare(options: argparse.Namespace) -> None:
     """Compare DVC's experiments with the committed setting -> the same table and picture."""
     trainings, baseline, notes = read_experiments(options.table, committed_params())
     _report(trainings, baseline, options.metric)
-    _print(*notes, f"Every setting with its interval: {SWEEP_PICTURE}")
+    CONSOLE.print("", *notes, sep="\n")
 
 
 def _report(trainings: pd.DataFrame, baseline: str, metric: str) -> None:
@@ -179,17 +131,32 @@ def _report(trainings: pd.DataFrame, baseline: str, metric: str) -> None:
     use_style()
     with outputs() as begin:
         save_png(every_setting(rows, baseline, metric), begin(SWEEP_PICTURE))
-    print(f"\n{METRICS[metric]}: mean over seeds, and difference from the committed setting\n")
-    Console(highlight=False).print(printed(rows, baseline, metric), markup=False)
-    _print(method(rows), conclusion(trainings, baseline, metric))
-
-
-def _print(*lines: str) -> None:
-    for line in lines:
-        print(f"\n{textwrap.fill(line, 80)}")
+    CONSOLE.print(f"\n{METRICS[metric]}: mean over seeds, and difference from the committed setting\n")
+    CONSOLE.print(printed(rows, baseline, metric))
+    CONSOLE.print(f"\n{method(rows)}\n\n{conclusion(trainings, baseline, metric)}")
+    CONSOLE.print(f"\nEvery setting with its interval: {SWEEP_PICTURE}")
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    options = parser().parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m seeds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("try", "sweep"):
+        command = commands.add_parser(name)
+        command.add_argument("changes", nargs="+", metavar="NAME=VALUE", help="a parameter, as in dropout=0,0.3")
+        command.add_argument("--seeds", type=_positive, default=10, metavar="N", help="seeds 1 to N (default 10)")
+        command.add_argument("--jobs", type=_positive, default=engine.JOBS, metavar="N", help="parallel trainings")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask scheduler: tcp://host:8786")
+    commands.add_parser("compare").add_argument("table", type=Path, metavar="CSV", help="from dvc exp show --csv")
+    for command in commands.choices.values():
+        command.add_argument("--metric", choices=METRICS, default="val_loss", help="what to compare (default val_loss)")
+    options = parser.parse_args()
     {"try": answer, "sweep": sweep, "compare": compare}[options.command](options)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, got {text!r}")
+    return int(text)

@@ -1,13 +1,12 @@
 """Compare settings with a baseline, seed by seed, and report it: a table, a sentence, the choice of a setting."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 from rich.table import Column, Table
 
-from seeds.statistics import ALPHA, EXACT, MANY, Comparison, Spread, compare, seeds_for, spread, verdict
+from seeds.statistics import ALPHA, MANY, Comparison, compare, seeds_for, spread, verdict
 
 METRICS = {
     "loss": "training loss",
@@ -24,18 +23,12 @@ class Row(NamedTuple):
     """A setting and its comparison with the baseline."""
 
     setting: str
-    spread: Spread  # of the metric
+    mean: float  # of the metric
     comparison: Comparison | None  # None: the baseline itself, or fewer than two seeds in common with it
 
 
 def compare_settings(trainings: pd.DataFrame, baseline: str, metric: str) -> list[Row]:
-    """Compare every setting with a baseline, as one family.
-
-    Args:
-        trainings: a row per training, with the columns `setting`, `seed` and the metric.
-        baseline: one of the settings.
-        metric: one of `METRICS`.
-    """
+    """Compare every setting with a baseline, as one family; the table has columns `setting`, `seed` and the metric."""
     values = {setting: rows.set_index("seed")[metric] for setting, rows in trainings.groupby("setting", sort=False)}
     differences = {
         setting: (of_setting - values[baseline]).dropna().tolist()  # by seed
@@ -43,7 +36,7 @@ def compare_settings(trainings: pd.DataFrame, baseline: str, metric: str) -> lis
         if setting != baseline
     }
     comparisons = compare({setting: sample for setting, sample in differences.items() if len(sample) > 1})
-    return [Row(setting, spread(by_seed.tolist()), comparisons.get(setting)) for setting, by_seed in values.items()]
+    return [Row(setting, by_seed.mean(), comparisons.get(setting)) for setting, by_seed in values.items()]
 
 
 def lower_is_better(metric: str) -> bool:
@@ -57,9 +50,11 @@ def _verdict(comparison: Comparison, metric: str) -> str:
 
 
 def _short_verdict(comparison: Comparison, metric: str) -> str:
-    if comparison.is_significant:
+    if comparison.is_significant or comparison.is_zero:
         return _verdict(comparison, metric)
-    return "identical" if comparison.is_zero else f"needs {comparison.seeds_needed or f'>{MANY:,}'} seeds"
+    if comparison.difference.count < seeds_for(comparison.comparisons):
+        return "too few seeds"
+    return f"needs {comparison.seeds_needed or f'>{MANY:,}'} seeds"
 
 
 def printed(rows: Sequence[Row], baseline: str, metric: str) -> Table:
@@ -69,16 +64,16 @@ def printed(rows: Sequence[Row], baseline: str, metric: str) -> Table:
         "mean",
         Column("difference (95% interval)", no_wrap=True),
         "p",
-        Column("verdict", overflow="fold"),
+        "verdict",
         box=None, pad_edge=False, collapse_padding=True,
     )  # fmt: skip
-    for setting, of_setting, comparison in rows:
+    for setting, mean_of_setting, comparison in rows:
         cells = ["", "", "committed" if setting == baseline else "too few seeds"]
         if comparison:
             _, mean, _, low, high = comparison.difference
             interval = f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
             cells = [interval, f"{comparison.adjusted_p:.3f}", _short_verdict(comparison, metric)]
-        table.add_row(setting, f"{of_setting.mean:.4f}", *cells)
+        table.add_row(setting, f"{mean_of_setting:.4f}", *cells)
     return table
 
 
@@ -87,31 +82,28 @@ def method(rows: Sequence[Row]) -> str:
     made = [row.comparison for row in rows if row.comparison]
     if not made:
         return "Nothing to compare: that takes two settings with two seeds in common."
-    exact = "exact " if max(each.difference.count for each in made) <= EXACT else ""
     least = min(each.smallest_p for each in made)
     takes = f"; significance takes {seeds_for(len(made))} seeds" if least > ALPHA else ""
     return (
-        f"Differences are paired by seed. The interval belongs to one difference by itself; p comes from the {exact}"
+        f"Differences are paired by seed. The interval belongs to one difference by itself; p comes from the "
         f"sign-flip test with Holm's correction for {len(made)} comparisons. With these seeds, p cannot be below "
         f"{least:.2g}{takes}. 'needs N seeds': not significant; about N seeds would confirm a difference of this size."
     )
 
 
 def conclusion(trainings: pd.DataFrame, baseline: str, metric: str) -> str:
-    """Name the setting with the best mean on validation images, and report the test accuracy of this setting alone.
-
-    Means are over the seeds of the baseline. A setting that lacks one of these seeds is not considered.
-    """
+    """Choose the setting with the best mean over all seeds of the baseline, and report its test accuracy alone."""
     if not metric.startswith("val_"):
         return f"No setting is chosen by {METRICS[metric]}: choose by validation images."
     values = trainings.pivot(index="seed", columns="setting", values=[metric, "test_accuracy"])
     means = values[metric][values[metric][baseline].notna()].dropna(axis="columns").mean()
     best = means.idxmin() if lower_is_better(metric) else means.idxmax()
-    count, mean, _, low, high = spread(values["test_accuracy"][best].dropna().tolist())
-    if count < 2 or len(means) < 2:
+    accuracies = values["test_accuracy"][best].dropna().tolist()
+    if len(accuracies) < 2 or len(means) < 2:
         return "No setting is chosen: that takes two settings with two seeds in common."
-    interval = f"{max(low, 0):.4f} to {min(high, 1):.4f}"
-    return f"Best mean {METRICS[metric]}: {best}. Its test accuracy: {mean:.4f} (95% interval {interval})."
+    _, mean, _, low, high = spread(accuracies)
+    interval = f"95% interval {low:.4f} to {high:.4f}"
+    return f"Best mean {METRICS[metric]}: {best}. Its test accuracy: {mean:.4f} ({interval})."
 
 
 def sentence(question: str, row: Row, metric: str) -> str:
@@ -122,12 +114,5 @@ def sentence(question: str, row: Row, metric: str) -> str:
     if row.comparison.is_zero:
         return f"{answer} {_verdict(row.comparison, metric)}"
     _, mean, _, low, high = row.comparison.difference
-    # Two digits of half the interval; more would be noise.
-    digits = max(0, 1 - math.floor(math.log10(max(high - mean, 1e-5))))
-    size, *ends = (f"{abs(value):.{digits}f}" for value in (mean, low, high))
-    if low < 0 < high:
-        interval = f"{ends[0]} lower to {ends[1]} higher"
-    else:
-        interval = " to ".join(ends if low >= 0 else reversed(ends))
-    direction = "lower" if mean < 0 else "higher"
-    return f"{answer} {direction} by {size} ({interval}): {_verdict(row.comparison, metric)}"
+    change = f"{'lower' if mean < 0 else 'higher'} by {abs(mean):.4f} ({low:+.4f} to {high:+.4f})"
+    return f"{answer} {change}: {_verdict(row.comparison, metric)}"

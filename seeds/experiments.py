@@ -8,7 +8,7 @@ import yaml
 
 from seeds.training import MEASURED
 from stages.base.errors import UserError, one_line
-from stages.base.params import Params, TrainingParams, in_words
+from stages.base.params import DataParams, Params, TrainingParams, in_words
 from stages.base.yaml_files import checked
 
 # The columns of MEASURED in metrics/evaluation.json.
@@ -19,13 +19,9 @@ VERSIONS = ("platform", "cpu", "gpu", "keras", "numpy", "tensorflow")
 def read_experiments(path: Path, committed: Params) -> tuple[pd.DataFrame, str, list[str]]:
     """Read the experiments that succeeded, on the images of the committed parameters.
 
-    Args:
-        path: the output of `dvc exp show --csv`.
-        committed: the parameters of the baseline.
-
     Returns:
-        A row per training with the columns `setting`, `seed` and those of `seeds.training.Result.row`; the name of the
-        committed setting; a line for each reason for which experiments were left out.
+        A row per training with the columns `setting`, `seed` and those of `Result.row`; the name of the committed
+        setting; a line for each reason for which experiments were left out.
 
     Raises:
         UserError: the file is not such a table, or no experiment has the committed parameters.
@@ -52,7 +48,9 @@ def read_experiments(path: Path, committed: Params) -> tuple[pd.DataFrame, str, 
     values = ({name: yaml.safe_load(text) for name, text in row.items()} for row in rows)
     table["params"] = [checked(row, Params, path) for row in values]
     table = without(table, table["val_loss"] != table["validation.loss"], "not all of their stages ran")
-    other_images = [row.of_images() != committed.of_images() for row in table["params"]]
+    of_images = set(DataParams.model_fields)
+    expected = committed.model_dump(include=of_images)
+    other_images = [row.model_dump(include=of_images) != expected for row in table["params"]]
     table = without(table, other_images, "other images")
     of_code = [name for name in table.columns if name.startswith("stages/") or name in VERSIONS]
     code = list(table[of_code].itertuples(index=False, name=None))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from seeds.comparison import METRICS, Row, lower_is_better
 from stages.report.style import TRAININGS, WIDTH, shade_better
 
-LINE = 80  # characters of a title
+LINE = 95  # characters of a title
 COLOR = TRAININGS[1]["color"]  # of a difference
 
 
@@ -19,8 +19,7 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
     values = trainings.pivot_table(index="seed", columns="setting", values=metric)[[baseline, row.setting]].dropna()
     both = values.to_numpy().T  # [setting, seed]
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
-    question, _, answer = title.partition(": ")
-    figure.suptitle("\n".join((*textwrap.wrap(f"{question}:", LINE), *textwrap.wrap(answer, LINE))))
+    figure.suptitle(textwrap.fill(title, LINE))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     left.plot([0, 1], both, color="#cccccc", linewidth=1, zorder=1)
     for x, (look, of_setting) in enumerate(zip(TRAININGS, both, strict=False)):
@@ -28,10 +27,8 @@ def every_seed(title: str, trainings: pd.DataFrame, baseline: str, row: Row, met
         left.plot([x - 0.12, x + 0.12], [of_setting.mean()] * 2, color="black", linewidth=2)
     names = (f"{textwrap.fill(baseline, 24)}\n(committed)", f"{textwrap.fill(row.setting, 24)}\n(changed)")
     left.set_xticks([0, 1], names)
-    left.set(
-        xlim=(-0.4, 1.4), ylabel=METRICS[metric], title="each seed with both settings (dots), and the means (bars)"
-    )
-    apart = np.linspace(-0.15, 0.15, both.shape[1]) if both.shape[1] > 1 else [0]  # no dot hides another
+    left.set(xlim=(-0.4, 1.4), ylabel=METRICS[metric], title="each seed with both settings, and the means")
+    apart = np.linspace(-0.15, 0.15, both.shape[1])  # no dot hides another
     right.axhline(0, color="#555555", linestyle="--")
     right.plot(apart, both[1] - both[0], "o", color=COLOR, markersize=6)
     if row.comparison:
@@ -49,7 +46,7 @@ def every_setting(rows: Sequence[Row], baseline: str, metric: str) -> Figure:
     better = sum((row.comparison.difference.mean < 0) == lower_is_better(metric) for row in significant)
     counts = f"{better} better, {len(significant) - better} worse, {len(compared) - len(significant)} not significant"
     figure = Figure(figsize=(WIDTH, 1.6 + 0.34 * len(compared)), layout="constrained")
-    figure.suptitle("\n".join(textwrap.wrap(f"Compared with {baseline}: {counts}", LINE)))
+    figure.suptitle(textwrap.fill(f"Compared with {baseline}: {counts}", LINE))
     axes = figure.subplots()
     axes.axvline(0, color="#555555", linestyle="--")
     for position, row in enumerate(compared):

@@ -16,7 +16,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Spread(NamedTuple):
-    """The mean and standard deviation of a sample, and Student's 95% interval of the mean (NaN for one value)."""
+    """The mean and standard deviation of a sample, and Student's 95% interval of the mean."""
 
     count: int
     mean: float
@@ -46,18 +46,24 @@ class Comparison(NamedTuple):
 
     @property
     def seeds_needed(self) -> int | None:
-        """How many seeds would show a difference of this size, at least one more than now; None: over 1,000."""
-        seeds = seeds_needed(self.difference, self.comparisons)
-        return seeds and max(seeds, self.difference.count + 1)
+        """How many seeds would show a difference of this size, at least one more than now; None: over 1,000.
+
+        Uses the power of the paired t test, which is close to that of the sign-flip test.
+        """
+        from statsmodels.stats.power import TTestPower
+
+        count, mean, sd, _, _ = self.difference
+        seeds = np.arange(max(seeds_for(self.comparisons), count + 1), MANY + 1)
+        power = TTestPower().power(abs(mean) / sd if sd else math.inf, seeds, ALPHA / self.comparisons)
+        enough = seeds[~(power < POWER)]  # NaN for an effect of many standard deviations
+        return int(enough[0]) if enough.size else None
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return mean, standard deviation and interval of a sample of at least one value."""
+    """Return mean, standard deviation and interval of a sample of at least two values."""
     from scipy.stats import t
 
     count, mean = len(values), float(np.mean(values))
-    if count == 1:
-        return Spread(1, mean, math.nan, math.nan, math.nan)
     sd = float(np.std(values, ddof=1))
     half = float(t.ppf(1 - ALPHA / 2, count - 1)) * sd / math.sqrt(count)
     return Spread(count, mean, sd, mean - half, mean + half)
@@ -93,21 +99,6 @@ def seeds_for(comparisons: int) -> int:
     return math.ceil(1 + math.log2(comparisons / ALPHA))
 
 
-def seeds_needed(difference: Spread, comparisons: int) -> int | None:
-    """Return how many seeds would show a difference of this size among this many comparisons; None: over 1,000.
-
-    Uses the power of the paired t test, which is close to that of the sign-flip test.
-    """
-    from statsmodels.stats.power import TTestPower
-
-    seeds = np.arange(seeds_for(comparisons), MANY + 1)
-    if not difference.sd:
-        return int(seeds[0])
-    power = TTestPower().power(abs(difference.mean) / difference.sd, seeds, ALPHA / comparisons)
-    enough = seeds[~(power < POWER)]  # NaN for an effect of many standard deviations
-    return int(enough[0]) if enough.size else None
-
-
 def compare(differences: Mapping[Name, Sequence[float]]) -> dict[Name, Comparison]:
     """Compare each sample of paired differences (at least two seeds) with 0, as one family."""
     gc.freeze()  # multipletests collects garbage at every call, which takes long with all libraries imported
@@ -126,12 +117,13 @@ def _holm(p: list[float]) -> list[float]:
 
 
 def verdict(comparison: Comparison, lower: str, higher: str) -> str:
-    """Return `lower` or `higher` for a significant difference; otherwise say how many seeds would show it."""
+    """Return `lower` or `higher` for a significant difference; otherwise say how many seeds it takes."""
     if comparison.is_significant:
         return lower if comparison.difference.mean < 0 else higher
     if comparison.is_zero:
         return "identical for every seed"
+    least = seeds_for(comparison.comparisons)
+    if comparison.difference.count < least:  # an estimate from so few would look more exact than it is
+        return f"too few seeds (at least {least} needed)"
     seeds = comparison.seeds_needed
-    needed = f"about {seeds}" if seeds else f"more than {MANY:,}"
-    too_few = comparison.smallest_p > ALPHA
-    return f"too few seeds ({needed} needed)" if too_few else f"not significant ({needed} seeds needed)"
+    return f"not significant ({f'about {seeds}' if seeds else f'more than {MANY:,}'} seeds needed)"

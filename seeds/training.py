@@ -4,20 +4,20 @@ TensorFlow is imported inside functions, because the parent process does not nee
 """
 
 import inspect
+import os
+import signal
+import threading
+import time
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from stages.base.environment import environment
 from stages.base.errors import UserError
 from stages.base.params import TrainingParams, in_words
 from stages.data.images import PREPARED, Images, load_images
 
-# They decide when a training stops and which epoch it keeps, but not what an epoch computes.
-STOPPING = ("patience", "epochs", "min_delta", "monitor", "restore_best_weights", "save_best_only")
 MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
-
-History = dict[str, list[float]]  # a list per metric, one value per epoch; with dropout on for `loss` and `accuracy`
 
 
 class Training(NamedTuple):
@@ -26,20 +26,12 @@ class Training(NamedTuple):
     params: TrainingParams
     images: int | None = None
 
-    def epochs_of(self) -> Self:
-        """Return this training without `STOPPING`: equal for all trainings that share their epochs."""
-        return self._replace(params=self.params.model_copy(update=dict.fromkeys(STOPPING)))
-
 
 class Result(NamedTuple):
-    """The result of a training.
+    """The result of a training."""
 
-    The row has the number of epochs, the kept epoch (from 1), and loss and accuracy of the kept epoch's model on
-    training, validation and test images, with dropout off.
-    """
-
-    row: dict[str, float]
-    history: History
+    row: dict[str, float]  # epochs, kept_epoch (from 1), and the kept epoch's `MEASURED`, with dropout off
+    history: dict[str, list[float]]  # a value per epoch for each metric; with dropout on for `loss` and `accuracy`
 
 
 def environment_here() -> dict[str, str]:
@@ -51,12 +43,8 @@ def environment_here() -> dict[str, str]:
 
 @lru_cache(maxsize=4)
 def _data(images: int | None) -> tuple[Images, Images, Images, str]:
-    """Return the first `images` training images, the validation and test images, and a digest of all.
-
-    Raises:
-        UserError: there are not as many training images.
-    """
-    from stages.training.store import data_digest, digest
+    """Return the first `images` training images, the validation and test images, and a digest of all."""
+    from stages.training.keys import data_digest, digest
 
     train, val, test = (load_images(PREPARED, part) for part in ("train", "val", "test"))
     if images is not None:
@@ -69,8 +57,8 @@ def _data(images: int | None) -> tuple[Images, Images, Images, str]:
 def key_of(training: Training) -> str:
     """Return a digest of everything that decides a training's result: the name of its file."""
     from stages.training import callbacks
+    from stages.training.keys import digest, epoch_key, syntax
     from stages.training.model import compiled_model
-    from stages.training.store import digest, epoch_key, syntax
 
     train, _, _, data = _data(training.images)
     model = compiled_model(train, training.params)
@@ -80,14 +68,12 @@ def key_of(training: Training) -> str:
 
 
 def train_group(group: list[Training], store: bool = True) -> list[Result]:
-    """Train a group: the first training computes the epochs, the others read them back from the store.
+    """Train a group that shares its epochs: each training stores those that it computes, and reads the others back.
 
-    Args:
-        group: trainings that differ in `STOPPING` alone, the longest first.
-        store: whether to keep the epochs; hundreds of trainings would fill the disk.
+    Without `store` each training computes its own, because the epochs of hundreds of trainings would fill the disk.
 
     Raises:
-        UserError: a loss is not finite, or the network does not fit the images.
+        UserError: a loss is not finite, or the network or the number of images does not fit the prepared images.
     """
     return [_train(training, store) for training in group]
 
@@ -97,7 +83,7 @@ def _train(training: Training, store: bool) -> Result:
     from stages.training.callbacks import early_stopping, lower_learning_rate, own_callbacks
     from stages.training.epochs import epoch_runner, run_epochs
     from stages.training.model import compiled_model
-    from stages.training.result import best_epoch
+    from stages.training.result import result_of
     from stages.training.store import stored_epochs
 
     params = training.params
@@ -110,20 +96,30 @@ def _train(training: Training, store: bool) -> Result:
         early_stopping(params.monitor, params.epochs + 1 if params.save_best_only else None, 0, True),
         *own_callbacks(params),
     ]
-    batch_size, seed = params.batch_size, params.seed
-    epochs = (
-        stored_epochs(model, train, val, environment_here(), batch_size=batch_size, seed=seed)
-        if store
-        else nullcontext(epoch_runner(model, train, val, batch_size, seed))
-    )
+    if store:
+        epochs = stored_epochs(model, train, val, environment_here(), batch_size=params.batch_size, seed=params.seed)
+    else:
+        epochs = nullcontext(epoch_runner(model, train, val, params.batch_size, params.seed))
     try:
         with epochs as run_epoch:
             history = run_epochs(model, run_epoch, params.epochs, [callback for callback in callbacks if callback])
     except UserError as error:
-        names = ("network", "dropout", "optimizer", "learning_rate", "seed")
-        raise UserError(f"{in_words(params, names)}: {error}") from None
-    count = len(history["loss"])
-    kept = best_epoch(history[params.monitor], params.monitor) + 1 if params.save_best_only else count
+        setting = in_words(params, ("network", "dropout", "optimizer", "learning_rate", "seed"))
+        raise UserError(f"{setting}: {error}") from None
+    result = result_of(history, params.monitor, params.save_best_only, stopped_epoch=None)
     scores = [measure(model, part) for part in (train, val, test)]
     measured = [value for score in scores for value in (score.loss, score.accuracy)]
-    return Result({"epochs": count, "kept_epoch": kept, **dict(zip(MEASURED, measured, strict=True))}, history)
+    row = {"epochs": result.epochs, "kept_epoch": result.best_epoch, **dict(zip(MEASURED, measured, strict=True))}
+    return Result(row, history)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let this process ignore Ctrl-C, and exit within a second after its parent, a process id, has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

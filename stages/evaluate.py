@@ -3,26 +3,18 @@
 from pathlib import Path
 
 from stages.base.files import save_csv, save_json
-from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
+from stages.base.inputs import Inputs, check_made_with
 from stages.base.process import outputs, run
 from stages.data.images import PREPARED, load_images
 from stages.evaluation.results import PREDICTION, Evaluation, MeasuredOnTest
-from stages.evaluation.scores import (
-    ClassScores,
-    ReliabilityBin,
-    calibration,
-    macro_f1,
-    per_class,
-    reliability,
-)
+from stages.evaluation.scores import ClassScores, ReliabilityBin, calibration, macro_f1, per_class, reliability
 
 
 def main() -> None:
     """Read models/ and data/prepared/; write metrics/evaluation.json and three tables in plots/."""
     inputs = Inputs("evaluate")
     params = inputs.params
-    check_made_with(PREPARED_WITH, params)
-    check_made_with(TRAINED_WITH, params)
+    check_made_with(params)
     train = load_images(PREPARED, "train")
     val = load_images(PREPARED, "val")
     test = load_images(PREPARED, "test")
@@ -40,8 +32,8 @@ def main() -> None:
     rebuilt = compiled_model(val, params)
     load_weights(rebuilt, Path("models/model.weights.h5"))
     best, whole = load_model(Path("models/best-model.keras"), val), load_model(Path("models/model_whole.keras"), val)
-    right = round(check_saved_models(whole, rebuilt, val).accuracy * len(val.labels))
-    print(f"save and load agree: argmax and accuracy both {right} of {len(val.labels)} validation images")
+    both = check_saved_models(whole, rebuilt, val)
+    print(f"both saved files classify {both.accuracy:.2%} of {len(val.labels):,} validation images correctly")
 
     training, validation = measure(best, train), measure(best, val)
     on_test, probabilities = measure_and_predict(best, test)

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.files import load, load_csv, load_json
-from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with
+from stages.base.files import load_csv, load_json
+from stages.base.inputs import Inputs, check_made_with
 from stages.base.params import METRICS
 from stages.base.process import outputs, run
 from stages.data.images import PREPARED, Counts, load_images
 from stages.evaluation.results import Evaluation, load_predictions
 from stages.evaluation.scores import ClassScores, ReliabilityBin, calibration
 from stages.report.charts import confusion, curves, reliability_diagram
-from stages.report.documents import Run, card, page
+from stages.report.documents import Picture, Run, card, page
 from stages.report.galleries import examples, worst_mistakes
-from stages.report.pages import picture
 from stages.report.style import missing_letters, save_png, use_style
 from stages.training.result import RATE, TrainingResult
 
@@ -24,8 +23,7 @@ def main() -> None:
     """Read tables, metrics and test images; write plots/*.png, plots/report.html and models/CARD.md."""
     inputs = Inputs("plot")
     params = inputs.params
-    check_made_with(PREPARED_WITH, params)
-    check_made_with(TRAINED_WITH, params)
+    check_made_with(params)
     epochs = load_csv(Path("plots/history.csv"), dict.fromkeys(METRICS, float), optional=[RATE])
     bins = [ReliabilityBin(**row) for row in load_csv(Path("plots/reliability.csv"), ReliabilityBin.__annotations__)]
     test = load_images(PREPARED, "test")
@@ -34,12 +32,12 @@ def main() -> None:
         test,
         predicted,
         confidence,
-        train=load(Path("metrics/train.json"), TrainingResult),
-        evaluation=load(Path("metrics/evaluation.json"), Evaluation),
+        train=load_json(Path("metrics/train.json"), TrainingResult),
+        evaluation=load_json(Path("metrics/evaluation.json"), Evaluation),
         scores=load_csv(Path("plots/per_class.csv"), {"class": str} | ClassScores.__annotations__),
         calibration=calibration(bins),
         params=params.used(),
-        data=load(Path("metrics/data.json"), Counts),
+        data=load_json(Path("metrics/data.json"), Counts),
         environment=load_json(Path("metrics/environment.json")),
     )
 
@@ -59,7 +57,7 @@ def main() -> None:
         pictures = {}
         for path, figure in figures.items():
             save_png(figure, begin(path))
-            pictures[path.stem] = picture(begin(path).read_bytes(), alt=figure.get_suptitle())
+            pictures[path.stem] = Picture(begin(path).read_bytes(), alt=figure.get_suptitle())
         begin(Path("plots/report.html")).write_text(page(results, pictures), encoding="utf-8")
         begin(Path("models/CARD.md")).write_text(card(results), encoding="utf-8")
 

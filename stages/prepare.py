@@ -11,49 +11,13 @@ from stages.base.inputs import PREPARED_WITH, Inputs
 from stages.base.params import PARAMS_FILE
 from stages.base.process import outputs, run
 from stages.data.datasets import head, load_dataset, split
-from stages.data.images import PREPARED, Counts, Dataset, classes_without, save_images
+from stages.data.images import PREPARED, Counts, classes_without, save_images
 
 NAMED = 10  # duplicate images: more are only counted
 
 
-def also_among(images: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
-    """Find the images that are also among others, pixel for pixel.
-
-    Args:
-        images: uint8 [n, ...].
-        others: uint8 [k, ...].
-
-    Returns:
-        The row of each such image, and the row of the first of the others that equals it.
-    """
-    rows: dict[bytes, int] = {}
-    for row, image in enumerate(others):
-        rows.setdefault(_digest(image), row)
-    return [(row, rows[digest]) for row, digest in enumerate(map(_digest, images)) if digest in rows]
-
-
 def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
-
-
-def report(dataset: Dataset, missing: dict[str, list[str]], duplicates: list[tuple[int, int]]) -> None:
-    """Print a line for each problem with the images.
-
-    Args:
-        dataset: all images.
-        missing: the classes without images, by part.
-        duplicates: the rows of the test images that are also among the training images, and their rows there.
-    """
-    for part, names in missing.items():
-        if names:
-            print(one_line(f"classes without {part} images: {', '.join(names)}"))
-    if dataset.left_out:
-        print(f"files left out, named above, because they are not pictures of a class: {dataset.left_out}")
-    if duplicates:
-        print(f"test images that are also among the training images, pixel for pixel: {len(duplicates)}")
-    if dataset.test_files:
-        for test, training in duplicates[:NAMED]:
-            print(f"  {dataset.test_files[test]} = {dataset.train_files[training]}")
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def main() -> None:
@@ -71,7 +35,8 @@ def main() -> None:
             f"with split_seed {params.split_seed} leaves none of {missing['train'][0]}; add pictures of it, or try "
             "another split_seed"
         )
-    duplicates = also_among(test.images, training.images)
+    in_training = {_digest(image) for image in training.images}
+    duplicates = [row for row, image in enumerate(test.images) if _digest(image) in in_training]
     sizes = {name: len(rows) for name, (_, rows) in parts.items()}
     counts = Counts(
         dataset=params.dataset,
@@ -86,7 +51,15 @@ def main() -> None:
         save_json(begin(PREPARED_WITH), inputs.used())
         save_json(begin(Path("metrics/data.json")), counts.model_dump())
     print(f"{params.dataset}: " + ", ".join(f"{count} {name}" for name, count in sizes.items()) + " images")
-    report(dataset, missing, duplicates)
+    for part, names in missing.items():
+        if names:
+            print(one_line(f"classes without {part} images: {', '.join(names)}"))
+    if dataset.left_out:
+        print(f"files left out, named above, because they are not pictures of a class: {dataset.left_out}")
+    if duplicates:
+        print(f"test images that are also among the training images, pixel for pixel: {len(duplicates)}")
+        for path in [dataset.test_files[row] for row in duplicates[:NAMED] if dataset.test_files]:
+            print(f"  {path}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """Train the classifier, keep the best epoch, and stop when the monitored metric no longer improves."""
 
-import sys
 from pathlib import Path
 
 from stages.base.environment import environment
 from stages.base.files import save_csv, save_json
 from stages.base.inputs import TRAINED_WITH, Inputs
 from stages.base.params import METRICS, in_words
-from stages.base.process import outputs, run
+from stages.base.process import outputs, run, stop_if_signalled
 from stages.data.images import PREPARED, load_images
-from stages.training.result import SUMMARY_PARAMS, result_of
+from stages.training.result import RATE, SUMMARY_PARAMS, result_of
 
 BEST_MODEL = Path("models/best-model.keras")
 
@@ -20,17 +19,8 @@ def main() -> None:
     params = inputs.params
     train = load_images(PREPARED, "train")
     val = load_images(PREPARED, "val")
-    from stages.training.backend import gpus
-    from stages.training.callbacks import (
-        StopIfSignalled,
-        checkpoint,
-        early_stopping,
-        lower_learning_rate,
-        own_callbacks,
-        rates,
-        stopped_epoch,
-        without_batch_events,
-    )
+    from stages.training.backend import gpus, keras
+    from stages.training.callbacks import checkpoint, early_stopping, lower_learning_rate, own_callbacks, stopped_epoch
     from stages.training.display import EpochDisplay
     from stages.training.epochs import run_epochs
     from stages.training.keras_files import make_canonical
@@ -45,15 +35,12 @@ def main() -> None:
     with outputs(inputs) as begin, epochs:
         best_model, whole_model = begin(BEST_MODEL), begin(Path("models/model_whole.keras"))
         stopping = early_stopping(params.monitor, params.patience, params.min_delta, params.restore_best_weights)
-        own = own_callbacks(params)
-        for name in without_batch_events(own):
-            print(f"{name}: batch events never come, because an epoch is one call of TensorFlow", file=sys.stderr)
         callbacks = [
-            StopIfSignalled(),
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stop_if_signalled()),
             checkpoint(best_model, params.monitor, params.save_best_only),
             lower_learning_rate(params.monitor, params.lr_patience, params.lr_factor, params.min_delta),
             stopping,
-            *own,
+            *own_callbacks(params),
             EpochDisplay(params.monitor, stopping, epochs.computed),
         ]
         history = run_epochs(model, epochs, params.epochs, [callback for callback in callbacks if callback])
@@ -65,7 +52,9 @@ def main() -> None:
         model.save_weights(begin(Path("models/model.weights.h5")))
         save_json(begin(TRAINED_WITH), inputs.used())
         save_json(begin(Path("metrics/environment.json")), computed_by)
-        columns = {name: history[name] for name in METRICS} | rates(history)
+        columns = {name: history[name] for name in METRICS}
+        if RATE in history:
+            columns[RATE] = [float(f"{rate:.6g}") for rate in history[RATE]]  # 0.1 without the digits of float32
         table = ([number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), 1))
         save_csv(begin(Path("plots/history.csv")), ["epoch", *columns], table)
         result = result_of(history, params.monitor, params.save_best_only, stopped_epoch(stopping))

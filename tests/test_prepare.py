@@ -35,7 +35,7 @@ def test_the_same_image_in_train_and_test_is_counted_and_named(workspace, sample
     Image.open(twin).save(workspace / "mine/test/Bag/copy.bmp")  # of another class, in another format
     run_stages(workspace, prepare, **OF_PICTURES)
     assert read_json("metrics/data.json")["test_in_training"] == 1
-    assert f"mine/test/Bag/copy.bmp = {twin.relative_to(workspace)}\n" in capsys.readouterr().out
+    assert "mine/test/Bag/copy.bmp\n" in capsys.readouterr().out
 
 
 def write_lopsided(folder: Path, data: Images, **counts: int) -> None:

@@ -6,18 +6,35 @@ import numpy as np
 import pytest
 
 from stages import prepare, train
-from stages.base.params import OF_A_FOLDER, Params
 from stages.data.images import PREPARED, load_images
 from stages.evaluation.saved_models import measure
 from stages.training.backend import keras
-from tests.support.workspace import history, read_json, run_stages
+from tests.support.made import outputs_in
+from tests.support.workspace import history, new_workspace, read_json, run_stages, work_in_a_copy
 
 pytestmark = pytest.mark.trains
 
+STOPS = {"epochs": 8, "hidden_units": 30, "learning_rate": 0.03}  # early stopping ends it after epoch 4
 
-def test_train_keeps_the_best_epoch_and_stops_after_it(workspace, capsys):
-    Path("plots").mkdir()
-    run_stages(workspace, prepare, train, epochs=40, learning_rate=0.03)
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a training stopped early."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        new_workspace(folder)
+        run_stages(folder, prepare, train, **STOPS)
+    return folder
+
+
+@pytest.fixture
+def copy(stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, made the current folder."""
+    return work_in_a_copy(stopped, tmp_path, monkeypatch)
+
+
+def test_train_keeps_the_best_epoch_and_stops_after_it(copy: Path):
     metrics, values = read_json("metrics/train.json"), history()
     assert metrics["stopped_early"]
     assert metrics["stopped_epoch"] == metrics["epochs"] == metrics["best_epoch"] + 2  # patience
@@ -25,61 +42,44 @@ def test_train_keeps_the_best_epoch_and_stops_after_it(workspace, capsys):
     assert list(values) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert values["epoch"] == list(range(1, metrics["epochs"] + 1))
 
-    # the checkpoint, the whole model and the weights are all that epoch
-    val = load_images(PREPARED, "val")
     best, whole = (keras.models.load_model(f"models/{name}.keras") for name in ("best-model", "model_whole"))
-    measured = measure(best, val)
-    assert (measured.loss, measured.accuracy) == (metrics["val_loss"], metrics["val_accuracy"])
     for one, other in zip(best.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert f"epoch {metrics['best_epoch']}" in capsys.readouterr().out.splitlines()[-1]
 
 
-UNTIL_THE_END = {"monitor": "loss", "min_delta": 10.0, "patience": None}  # no epoch is better than the first
-CHANGES = [  # a parameter, another value, and others with which it makes a difference
-    ("dropout", 0.6, {}),
-    ("hidden_units", 50, {}),
-    ("optimizer", "rmsprop", {}),
-    ("learning_rate", 0.01, {}),
-    ("batch_size", 64, {}),
-    ("epochs", 1, {}),
-    ("seed", 1, {}),
-    ("val_size", 0.3, {}),
-    ("split_seed", 1, {}),
-    ("limit", 500, {}),
-    ("lr_patience", 1, UNTIL_THE_END),
-    ("lr_factor", 0.1, UNTIL_THE_END | {"lr_patience": 1}),
-    ("patience", 1, UNTIL_THE_END),
-    ("min_delta", 10.0, {"patience": 1}),
-    ("monitor", "loss", {"learning_rate": 0.3}),
-    ("restore_best_weights", False, {"learning_rate": 0.3}),
-    ("save_best_only", False, {"learning_rate": 0.3}),
-]
-OF_PREPARE = ("val_size", "split_seed", "limit")
+@pytest.mark.parametrize(
+    ("change", "epochs"),
+    [
+        ({"epochs": 3}, "epochs 1-3 read back"),
+        ({"patience": None}, "epochs 1-4 read back, 5-8 computed"),
+        ({"min_delta": 0.3}, "epochs 1-3 read back"),
+        ({"monitor": "val_accuracy"}, "epochs 1-4 read back, 5-6 computed"),
+        ({"restore_best_weights": False}, "epochs 1-4 read back"),
+        ({"save_best_only": False}, "epochs 1-4 read back"),
+    ],
+    ids=str,
+)
+def test_a_change_computes_only_new_epochs_and_gives_the_bytes_of_a_run_from_nothing(
+    copy: Path, monkeypatch, capsys, change: dict, epochs: str
+):
+    before = outputs_in(copy)
+    run_stages(copy, train, **STOPS | change)
+    changed = outputs_in(copy)
+    printed = capsys.readouterr().out.replace(" (computed before, in models/.epochs)", "").splitlines()
+    assert printed[-2] == epochs
+    metrics = read_json("metrics/train.json")
+    assert f"keeps epoch {metrics['best_epoch']}," in printed[-1]
+    kept = measure(keras.models.load_model("models/best-model.keras"), load_images(PREPARED, "val"))
+    assert (kept.loss, kept.accuracy) == (metrics["val_loss"], metrics["val_accuracy"])
+    assert {name for name in before if before[name] != changed[name]} > {"models/params.json"}
+    monkeypatch.setenv("DVC_ROOT", str(copy / "elsewhere"))  # where the store is empty
+    train.main()
+    assert "epochs 1-" in capsys.readouterr().out.splitlines()[-2]
+    assert outputs_in(copy) == changed
+    assert list(Path("elsewhere/models/.epochs").glob("*/0*"))
 
 
-@pytest.mark.parametrize(("name", "value", "others"), CHANGES, ids=[change[0] for change in CHANGES])
-def test_each_parameter_makes_a_difference(complete: Path, name: str, value: object, others: dict):
-    def outputs() -> list[bytes]:
-        folders = ("models", "plots", "metrics")
-        return [path.read_bytes() for folder in folders for path in sorted(Path(folder).glob("*.[ckh]*"))]
-
-    usual = {"epochs": 3, **others} if others else {"epochs": 2}
-    if others:
-        run_stages(complete, train, **usual)
-    before = outputs()
-    run_stages(complete, *([prepare] if name in OF_PREPARE else []), train, **usual | {name: value})
-    assert outputs() != before
-
-
-def test_every_parameter_of_prepare_and_train_is_in_that_table():
-    assert {name for name, _, _ in CHANGES} == set(Params.model_fields) - {"dataset", "network", *OF_A_FOLDER}
-
-
-def test_a_learning_rate_that_falls_is_in_the_history_and_shares_the_epochs_before(complete: Path, capsys):
-    falling = UNTIL_THE_END | {"epochs": 4, "lr_patience": 1, "lr_factor": 0.1}
-    run_stages(complete, train, **falling)
-    assert history()["learning_rate"] == [0.001, 0.001, 0.0001, 0.00001]
-    assert "epochs 1-2 read back" in capsys.readouterr().out
-    run_stages(complete, train, epochs=2)
-    assert "learning_rate" not in history()
+def test_a_learning_rate_that_falls_is_in_the_history_and_shares_the_epochs_before(copy: Path, capsys):
+    run_stages(copy, train, **STOPS, lr_patience=1, lr_factor=0.1)
+    assert history()["learning_rate"] == [0.03, 0.03, 0.03, 0.003]
+    assert "epochs 1-3 read back" in capsys.readouterr().out

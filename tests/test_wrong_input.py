@@ -41,7 +41,7 @@ def assert_refused(stage: Callable[[], None], code: int, keyword: str, capsys: p
         ({"dropout": 1.0}, "dropout"),
         ({"dropout": -0.1}, "dropout"),
         ({"dropout": False}, "dropout"),  # which pydantic would take for 0
-        ({"dropout": "x" * 1_000_000}, "dropout"),
+        ({"dropout": "x" * 10_000}, "dropout"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"learning_rate": float("inf")}, "learning_rate"),
         ({"patience": 0}, "patience"),
@@ -64,15 +64,6 @@ def assert_refused(stage: Callable[[], None], code: int, keyword: str, capsys: p
 def test_wrong_parameters(workspace: Path, capsys, changes: dict, keyword: str):
     write_params(workspace, **changes)
     assert_refused(prepare.main, 2, keyword, capsys)
-
-
-@pytest.mark.parametrize(
-    ("path", "contents"), [("params.yaml", "dropout: {"), ("data/fashion_mnist.yaml", "mirrors: []")]
-)
-def test_a_wrong_yaml_file(workspace: Path, capsys, path: str, contents: str):
-    write_params(workspace)
-    Path(path).write_text(contents)
-    assert_refused(prepare.main, 2, path, capsys)
 
 
 def edit(path: str, old: str, new: str) -> None:
@@ -113,6 +104,7 @@ HISTORY = "plots/history.csv"
         (evaluate, lambda: scale_weights("models/model_whole.keras", -1), "model_whole.keras"),  # not of one training
         (evaluate, lambda: edit("models/params.json", '"dropout": 0.3', '"dropout": 0.25'), "dropout"),
         (evaluate, lambda: edit("data/prepared/params.json", '"sample"', '"images"'), "dataset"),
+        (plot, lambda: edit("models/params.json", '"seed": 42', '"seed": 43'), "seed"),
         (plot, lambda: Path(HISTORY).unlink(), HISTORY),
         (plot, lambda: os.truncate(HISTORY, 70), HISTORY),
         (plot, lambda: edit("plots/predictions.csv", ",Bag,", ",bags,"), "plots/predictions.csv"),

@@ -18,21 +18,11 @@ from stages.base.errors import UserError
 from stages.base.files import files_below, load_json
 from stages.base.inputs import warn_if_edited
 from stages.base.process import run
-from stages.data.images import PREPARED, load_images
+from stages.data.images import PREPARED, Counts, load_images
 from stages.data.pictures import open_picture, read_picture, read_pictures
 
 WHITE_ON_BLACK = ("fashion_mnist", "sample")  # data sets of objects cut out by their authors
 CLOSE = 13  # 5% of 255: pixels that differ less from the background belong to it
-
-
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them")
-    parser.add_argument("--model", type=Path, default=Path("models/best-model.keras"), help="another saved model")
-    parser.add_argument("--csv", action="store_true", help="print CSV with the probability of every class")
-    parser.add_argument("--save-input", type=Path, metavar="FOLDER", help="write each picture as the model saw it")
-    return parser.parse_args()
 
 
 def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -41,15 +31,8 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     The colour of the corners is the background. It is cropped around the object and becomes black. The object is scaled
     to the full size and centred, in grey. (The authors also sharpen it.) A picture of the right size stays as it is.
 
-    Args:
-        path: the file.
-        shape: [height, width].
-
     Returns:
-        uint8 [height, width].
-
-    Raises:
-        Unreadable: see `open_picture`.
+        uint8 [height, width], which is `shape`.
     """
     height, width = shape
     picture = open_picture(path, max(shape))
@@ -68,14 +51,7 @@ def read_cut_out(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def print_rows(files: Sequence[Path], probabilities: np.ndarray, classes: Sequence[str], as_csv: bool) -> None:
-    """Print the class of each picture and its probability; as CSV, the probabilities of all classes too.
-
-    Args:
-        files: the n pictures.
-        probabilities: float [n, classes].
-        classes: their names.
-        as_csv: whether to print CSV.
-    """
+    """Print the class of each of n files and its probability; as CSV, all probabilities, float [n, classes]."""
     rows = [(file, classes[each.argmax()], each) for file, each in zip(files, probabilities, strict=True)]
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -90,13 +66,18 @@ def print_rows(files: Sequence[Path], probabilities: np.ndarray, classes: Sequen
 
 def main() -> None:
     """Picture files, models/best-model.keras -> their classes on the terminal."""
-    options = arguments()
+    parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them")
+    parser.add_argument("--model", type=Path, default=Path("models/best-model.keras"), help="another saved model")
+    parser.add_argument("--csv", action="store_true", help="print CSV with the probability of every class")
+    parser.add_argument("--save-input", type=Path, metavar="FOLDER", help="write each picture as the model saw it")
+    options = parser.parse_args()
     files = [file for path in options.images for file in (files_below(path) if path.is_dir() else [path])]
     if not files:
         raise UserError(f"no picture in {options.images[0]}")
     warn_if_edited()
     test = load_images(PREPARED, "test")
-    dataset = load_json(Path("metrics/data.json"), "dataset")["dataset"]
+    dataset = load_json(Path("metrics/data.json"), Counts).dataset
     read = read_cut_out if dataset in WHITE_ON_BLACK else read_picture
 
     from stages.evaluation.saved_models import load_model, predict
@@ -113,7 +94,7 @@ def main() -> None:
     if readable:
         print_rows(readable, predict(model, images), test.classes.tolist(), options.csv)
     if faults:
-        raise UserError(f"{len(faults)} of {len(files)} pictures could not be read, see above")
+        sys.exit(UserError.exit_code)
 
 
 if __name__ == "__main__":

@@ -20,25 +20,15 @@ DVC = [sys.executable, "-m", "dvc"]
 
 
 def fetch_raw_files() -> None:
-    """Download the raw files if the next `dvc repro` needs them.
-
-    Raises:
-        DataUnreachable: the files are not on this machine and cannot be downloaded.
-    """
+    """Download the raw files if the next `dvc repro` needs them and they are not on this machine."""
     registry = read_registry()
-    if on_this_machine(registry):
-        return
-    is_prepared = [*DVC, "status", "--quiet", "prepare"]  # exits with 0 if `prepare` has nothing to do
-    if subprocess.run(is_prepared, check=False).returncode:
+    status = [*DVC, "status", "--quiet", "prepare"]  # exits with 0 if `prepare` has nothing to do
+    if not on_this_machine(registry) and subprocess.run(status, check=False).returncode:
         fetch(registry)
 
 
 def check_way_back() -> None:
-    """Check that the data of the last commit are within reach, before `make back` changes anything.
-
-    Raises:
-        DataUnreachable: the raw files are not on this machine and cannot be downloaded.
-    """
+    """Raise DataUnreachable if the data of the last commit cannot be had, before `make back` changes anything."""
     params = yaml.safe_load(committed(PARAMS_FILE.as_posix()) or "{}")
     if params.get("dataset") == "fashion_mnist":
         fetch(read_registry())
@@ -54,8 +44,10 @@ def main() -> None:
             fetch_raw_files()
         except DataUnreachable as error:
             print(f"\n{error.reason}. Running the embedded sample instead: 6,000 of 60,000 training images.")
-            print(f"{PARAMS_FILE} now has dataset: sample. With a network, make back returns to Fashion-MNIST.\n")
-            sys.stdout.flush()
+            print(
+                f"{PARAMS_FILE} now has dataset: sample. With a network, make back returns to Fashion-MNIST.\n",
+                flush=True,
+            )
             text = PARAMS_FILE.read_text(encoding="utf-8")
             PARAMS_FILE.write_text(re.sub(r"(?m)^dataset:.*$", "dataset: sample", text), encoding="utf-8")
     os.execv(sys.executable, [*DVC, "repro"])

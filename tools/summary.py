@@ -3,21 +3,14 @@
 import json
 from pathlib import Path
 
-from stages.base.files import load, load_json
+from stages.base.files import load_json
 from stages.base.inputs import warn_if_edited
 from stages.base.process import run
 from stages.data.images import Counts
 from stages.training.result import TrainingResult
 from tools.git import committed
 
-COUNTS, TRAIN, EVALUATION = Path("metrics/data.json"), Path("metrics/train.json"), Path("metrics/evaluation.json")
-
-OTHER_IMAGES = """
-These results are on other images than the committed ones. Back: make back"""
-
-SEEDS = """
-One seed each: a small difference can be chance. python -m seeds
-compares settings over several seeds."""
+COUNTS, EVALUATION = Path("metrics/data.json"), Path("metrics/evaluation.json")
 
 NEXT = """
 Open   plots/report.html    the run in one page: make report
@@ -47,28 +40,27 @@ def print_table(here: dict[str, float], before: dict[str, float]) -> None:
     """Print the table, with the committed figures if there are any."""
     print(f"{'':32}{'this run':>10}" + (f"{'committed':>12}{'difference':>12}" if before else ""))
     for name, value in here.items():
-        line = f"{name:32}{value:10.4f}"
-        if before:
-            difference = value - before[name]
-            line += f"{before[name]:12.4f}" + (f"{difference:+12.4f}" if difference else f"{'none':>12}")
-        print(line)
+        comparison = f"{before[name]:12.4f}{value - before[name]:+12.4f}" if before else ""
+        print(f"{name:32}{value:10.4f}{comparison}")
 
 
 def main() -> None:
     """metrics/*.json -> a table on the terminal, beside the committed results if they are on the same images."""
-    data, train = load(COUNTS, Counts), load(TRAIN, TrainingResult)
+    data, train = load_json(COUNTS, Counts), load_json(Path("metrics/train.json"), TrainingResult)
     print(f"\n{data.dataset}: {data.train:,} training, {data.val:,} validation, {data.test:,} test images")
     print(f"epoch {train.best_epoch} is kept; {train.how_it_ended()}\n")
 
     images, text = committed(COUNTS.as_posix()), committed(EVALUATION.as_posix())
     same_images = images is None or json.loads(images) == data.model_dump()
     before = figures(json.loads(text)) if text and same_images else {}
-    here = figures(load_json(EVALUATION, "training", "validation", "test"))
+    here = figures(load_json(EVALUATION))
     print_table(here, before)
     if not same_images:
-        print(OTHER_IMAGES)
+        print("\nThese results are on other images than the committed ones. Back: make back")
     elif before and here != before:
-        print(SEEDS)
+        print(
+            "\nOne seed each: a small difference can be chance. python -m seeds\ncompares settings over several seeds."
+        )
     print(NEXT)
     warn_if_edited()
 

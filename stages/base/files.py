@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from stages.base.errors import UserError, one_line
-from stages.base.yaml_files import mistakes
 
 
 class JsonFile(BaseModel):
@@ -18,7 +17,7 @@ class JsonFile(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
 
-Schema = TypeVar("Schema", bound=JsonFile)
+Schema = TypeVar("Schema")
 
 
 def save_json(path: Path, values: dict[str, Any]) -> None:
@@ -26,31 +25,19 @@ def save_json(path: Path, values: dict[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read what `save_json` wrote.
-
-    Raises:
-        UserError: the file is missing or not valid JSON, or lacks one of the keys.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise unusable(path, error) from error
-    if missing := set(keys).difference(values):
-        raise unusable(path, f"{min(missing)} is missing")
-    return values
-
-
-def load(path: Path, schema: type[Schema]) -> Schema:
-    """Read what `save_json` wrote, and check it against a schema.
+def load_json(path: Path, schema: type[Schema] = dict) -> Schema:
+    """Read what `save_json` wrote, as a `JsonFile` or a type such as `dict[str, float]`.
 
     Raises:
         UserError: the file is missing or not valid JSON, or a value does not fit the schema.
     """
     try:
-        return schema.model_validate(load_json(path))
+        return TypeAdapter(schema).validate_json(path.read_bytes())
+    except OSError as error:
+        raise unusable(path, error) from error
     except ValidationError as error:
-        raise unusable(path, mistakes(error, schema)) from error
+        wrong = (": ".join(map(str, (*each["loc"], each["msg"]))) for each in error.errors())
+        raise unusable(path, "; ".join(wrong)) from error
 
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -91,8 +78,7 @@ def files_below(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and in the folders below it, sorted, without hidden names such as .DS_Store.
 
     Raises:
-        UserError: a folder is a symbolic link. DVC does not see changes behind it.
-        OSError: a folder cannot be read.
+        UserError: a folder is a symbolic link.
     """
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):

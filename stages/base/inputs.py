@@ -29,9 +29,6 @@ class Inputs:
     Attributes:
         params: the parameters of params.yaml; None if the stage declares none.
         outputs: the paths of all declared outputs, metrics and plots.
-
-    Raises:
-        UserError: params.yaml cannot be read, or a value in it is wrong.
     """
 
     def __init__(self, stage: str, pipeline: str = "dvc.yaml") -> None:
@@ -50,12 +47,7 @@ class Inputs:
         return {name: getattr(self.params, name) for name in self.names}
 
     def check(self, written: Iterable[Path]) -> None:
-        """Check that no input has changed, and that the written outputs are those in dvc.yaml.
-
-        Raises:
-            ProjectError: an input has changed since the stage began, or the outputs differ from those in dvc.yaml.
-            UserError: params.yaml can no longer be read.
-        """
+        """Raise ProjectError if an input has changed since the stage began, or dvc.yaml declares other outputs."""
         if changed := [*self._changed_params(), *self._changed_files()]:
             raise ProjectError(f"{changed[0]} changed while {self.stage} ran: nothing is recorded, run it again")
         if different := self.outputs.symmetric_difference(written):
@@ -90,34 +82,29 @@ class Inputs:
             yield from (file for file in files if not is_package or file.suffix in SOURCES)
 
 
-def check_made_with(path: Path, params: Params) -> None:
-    """Check that `prepare` or `train`, whose params.json this is, ran with the current parameters.
+def check_made_with(params: Params) -> None:
+    """Check that `prepare` and `train` ran with these parameters.
 
     Raises:
-        UserError: params.yaml was edited after that stage, or the file is missing or not valid.
+        UserError: params.yaml was edited after one of these stages, or its params.json is missing or damaged.
     """
     now = params.model_dump()
-    different = [
-        f"{name} {written(value)}, now {written(now.get(name))}"
-        for name, value in load_json(path).items()
-        if now.get(name) != value
-    ]
-    if different:
-        raise UserError(
-            f"{path.parent}/ was made with {'; '.join(different)}: {PARAMS_FILE} was edited after that; "
-            f"run dvc repro --force {MAKER[path]}, then dvc repro"
-        )
+    for path, stage in MAKER.items():
+        different = [
+            f"{name} {written(value)}, now {written(now.get(name))}"
+            for name, value in load_json(path).items()
+            if now.get(name) != value
+        ]
+        if different:
+            raise UserError(
+                f"{path.parent}/ was made with {'; '.join(different)}: {PARAMS_FILE} was edited after that; "
+                f"run dvc repro --force {stage}, then dvc repro"
+            )
 
 
 def warn_if_edited() -> None:
     """Print a line if params.yaml is wrong, or differs from the parameters that the data or the model was made with."""
     try:
-        params = read_params()
+        check_made_with(read_params())
     except UserError as error:
         print(error, file=sys.stderr)
-        return
-    for path in filter(Path.exists, MAKER):
-        try:
-            check_made_with(path, params)
-        except UserError as error:
-            print(error, file=sys.stderr)

@@ -29,7 +29,7 @@ OF_A_FOLDER = {
 }
 
 
-def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
+def _refuse_boolean(value: object) -> object:
     # Pydantic would read `dropout: false` as 0. It should read strings as numbers, because PyYAML reads 1e-05, which
     # `dvc exp run -S learning_rate=0.00001` writes, as a string.
     if isinstance(value, bool):
@@ -37,12 +37,13 @@ def _refuse_boolean(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _empty(value: Any) -> Any:  # noqa: ANN401
+def _empty(value: object) -> object:
     return None if value == "" else value  # `dvc exp run -S patience=` writes ""
 
 
 Integer = Annotated[int, BeforeValidator(_refuse_boolean)]
 Number = Annotated[float, BeforeValidator(_refuse_boolean)]
+Patience = Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]  # in epochs; None: forever
 Seed = Annotated[Integer, Field(ge=0, lt=2**32)]  # the range of NumPy, scikit-learn and Keras
 
 
@@ -64,10 +65,6 @@ class DataParams(Checked):
         values = self.model_dump()
         return {name: value for name, value in values.items() if self.dataset == "images" or name not in OF_A_FOLDER}
 
-    def of_images(self) -> dict[str, Any]:
-        """Return the used parameters that select and split the images."""
-        return {name: value for name, value in self.used().items() if name in DataParams.model_fields}
-
 
 class TrainingParams(Checked):
     """The parameters of the model, of its training, of early stopping and of the checkpoint."""
@@ -80,12 +77,12 @@ class TrainingParams(Checked):
     learning_rate: Annotated[Number, Field(gt=0)]
     batch_size: Annotated[Integer, Field(ge=1)]
     epochs: Annotated[Integer, Field(ge=1, le=100_000)]
-    lr_patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
+    lr_patience: Patience
     lr_factor: Annotated[Number, Field(gt=0, lt=1)]
     seed: Seed
 
     monitor: Monitor
-    patience: Annotated[Annotated[Integer, Field(ge=1)] | None, BeforeValidator(_empty)]
+    patience: Patience
     min_delta: Annotated[Number, Field(ge=0, le=1e9)]  # Keras compares in float32
     restore_best_weights: StrictBool
     save_best_only: StrictBool
@@ -118,11 +115,7 @@ class Params(TrainingParams, DataParams):
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and check a parameter file.
-
-    Raises:
-        UserError: the file cannot be read, or a value in it is wrong; one line names every wrong value.
-    """
+    """Read and check a parameter file, see `read_yaml`."""
     try:
         return read_yaml(path, Params)
     except UserError as error:

@@ -82,14 +82,8 @@ def outputs(inputs: Inputs | None = None) -> Iterator[Callable[[Path], Path]]:
     """Write all outputs of a stage, or none; one stage at a time in a workspace.
 
     Yields a function that takes the path of an output and returns the path to write it to, in the same folder and with
-    the same suffix. The outputs get their names when the block ends. If it fails, the previous ones stay.
-
-    Args:
-        inputs: the inputs of the stage, checked at the end; None for a tool.
-
-    Raises:
-        ProjectError: see `Inputs.check`.
-        KeyboardInterrupt: a signal came.
+    the same suffix. The outputs get their names when the block ends, after `Inputs.check` (for a tool, `inputs` is
+    None). If the block or the check fails, the previous outputs stay.
     """
     unfinished: dict[Path, Path] = {}
 

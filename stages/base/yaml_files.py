@@ -29,29 +29,20 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # ValueError: bytes that are not UTF-8, or a date such as 2024-13-45. RecursionError: ten thousand brackets.
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-45
         raise UserError(f"{path}: cannot be read: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, got {reprlib.repr(values)}")
     return checked(values, model, path)
 
 
-def checked(values: dict[str, Any], model: type[Model], where: object) -> Model:
-    """Check values from a file or elsewhere.
-
-    Raises:
-        UserError: a value is wrong; one line says where and names every wrong value.
-    """
+def checked(values: object, model: type[Model], where: object) -> Model:
+    """Check values from a file or elsewhere; raise UserError with one line that names every wrong value."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{where}: {mistakes(error, model)}") from None
-
-
-def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return each wrong key with the value expected and the value received."""
-    return "; ".join(_describe(each, model.model_fields) for each in error.errors())
+        mistakes = "; ".join(_describe(each, model.model_fields) for each in error.errors())
+        raise UserError(f"{where}: {mistakes}") from None
 
 
 def _describe(error: dict[str, Any], fields: dict[str, Any]) -> str:

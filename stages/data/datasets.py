@@ -14,22 +14,13 @@ with skip_imports("pandas"):
 
 
 def fashion_mnist() -> Dataset:
-    """Read the original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28.
-
-    Raises:
-        DataUnreachable: a file is not on this machine and cannot be downloaded.
-        UserError: a file has another checksum or format than expected.
-    """
+    """Read the original four files (Xiao et al. 2017, arXiv:1708.07747): 60,000 and 10,000 images of 28 x 28."""
     registry = read_registry()
     return read_files(fetch(registry), registry.classes)
 
 
 def sample() -> Dataset:
-    """Read the sample in the repository: the first 6,000 and 1,000 images of Fashion-MNIST. It needs no network.
-
-    Raises:
-        UserError: a file is missing, or has another checksum or format than expected.
-    """
+    """Read the sample in the repository: the first 6,000 and 1,000 images of Fashion-MNIST. It needs no network."""
     registry = read_registry()
     paths = {role: find(file, [SAMPLE]) for role, file in registry.sample.items()}
     if None in paths.values():
@@ -42,7 +33,8 @@ def load_dataset(params: DataParams) -> Dataset:
 
     Raises:
         DataUnreachable: the raw files are not on this machine and cannot be downloaded.
-        UserError: the raw files or pictures are damaged, or the arrays do not fit together.
+        UserError: the raw files or pictures are damaged.
+        ValueError: the arrays do not fit together.
     """
     match params.dataset:
         case "fashion_mnist":
@@ -51,11 +43,8 @@ def load_dataset(params: DataParams) -> Dataset:
             dataset = sample()
         case "images":
             dataset = image_folder(params)
-    try:
-        check_images(dataset.train)
-        check_images(dataset.test)
-    except ValueError as error:
-        raise UserError(f"{PARAMS_FILE}: dataset {params.dataset}: {error}") from error
+    check_images(dataset.train)
+    check_images(dataset.test)
     return dataset
 
 
@@ -65,15 +54,10 @@ def head(data: Images, limit: int | None) -> Images:
 
 
 def split(images: int, val_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows for training, int [n], and those for validation, of this many images, as in the notes.
-
-    Raises:
-        UserError: no image is left for training.
-    """
+    """Return the rows for training, int [n], and those for validation, of this many images, as in the notes."""
     try:
-        train, val = train_test_split(np.arange(images), test_size=val_size, random_state=seed)
+        return train_test_split(np.arange(images), test_size=val_size, random_state=seed)
     except ValueError:
         raise UserError(
             f"{PARAMS_FILE}: val_size: must leave an image for training, got {val_size} of {images} images"
         ) from None
-    return train, val

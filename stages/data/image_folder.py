@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.errors import UserError, one_line
+from stages.base.errors import UserError
 from stages.base.files import files_below
 from stages.base.imports import skip_imports
 from stages.base.params import OF_A_FOLDER, DataParams
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 
 
 def image_folder(params: DataParams) -> Dataset:
-    """Read a folder of PNG, JPEG, BMP or WebP files: a folder for each class in it, or in train/ and test/ in it.
+    """Read a folder of pictures, with a folder for each class in it, or in train/ and test/ in it.
 
     Raises:
         UserError: the folder has another form; a class has too few pictures; or files cannot be read, and
@@ -69,7 +69,7 @@ def image_folder(params: DataParams) -> Dataset:
     for part, (_, labels, _) in data.items():
         if missing := classes_without(labels, np.array(classes)):
             raise UserError(f"{folder}: class {missing[0]} has no readable picture for {part}; {ADVICE}")
-    return Dataset(data["train"], data["test"], files["train"], files["test"], len(unreadable))
+    return Dataset(data["train"], data["test"], files["test"], len(unreadable))
 
 
 def list_images(folder: Path) -> tuple[list[str], dict[str, list[Picture]], list[Path]]:
@@ -78,9 +78,6 @@ def list_images(folder: Path) -> tuple[list[str], dict[str, list[Picture]], list
     Returns:
         The classes, sorted; the pictures, sorted, under "train" and "test", or under "" in a folder without these two;
         and the files that are not in the folder of a class.
-
-    Raises:
-        UserError: the folder does not have 2 to 256 classes, or has train/ or test/ and not exactly these two.
     """
     if not folder.is_dir():
         raise UserError(f"params.yaml: image_dir: no such folder: {folder}")
@@ -94,7 +91,7 @@ def list_images(folder: Path) -> tuple[list[str], dict[str, list[Picture]], list
         class_name = unicodedata.normalize("NFC", names[depth])  # macOS may write Korean in NFD, Linux writes NFC
         parts[names[0] if depth else ""].append(Picture(names[depth + 1 :], class_name, path))
     if depth and parts.keys() != PARTS:
-        received = one_line(", ".join(sorted(parts)))
+        received = ", ".join(sorted(parts))
         raise UserError(f"{folder}: must have pictures in the folders train and test and in no other, got {received}")
     classes = {picture.class_name for pictures in parts.values() for picture in pictures}
     if not 2 <= len(classes) <= MOST_CLASSES:
@@ -105,21 +102,16 @@ def list_images(folder: Path) -> tuple[list[str], dict[str, list[Picture]], list
 
 
 def _split_off_test(folder: Path, pictures: list[Picture], params: DataParams) -> dict[str, list[Picture]]:
-    """Split off the share `test_size` of each class.
-
-    Raises:
-        UserError: a class has only one picture, or a part would have fewer pictures than there are classes.
-    """
+    """Split off the share `test_size` of each class."""
     labels = [picture.class_name for picture in pictures]
     try:
         train, test = train_test_split(
             pictures, test_size=params.test_size, random_state=params.split_seed, stratify=labels
         )
-    except ValueError:
-        counts = Counter(labels)
-        fewest = min(counts, key=counts.get)
+    except ValueError:  # a class has only one picture, or a part would have fewer pictures than there are classes
+        name, count = Counter(labels).most_common()[-1]
         raise UserError(
             f"{folder}: test_size: must leave a picture of each class for training and one for test, got "
-            f"{params.test_size} of {len(labels)} pictures, {counts[fewest]} of them of class {fewest}; {ADVICE}"
+            f"{params.test_size} of {len(labels)} pictures, {count} of them of class {name}; {ADVICE}"
         ) from None
     return {"train": train, "test": test}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.base.files import JsonFile, load, save_json, unusable
+from stages.base.files import JsonFile, load_json, save_json, unusable
 
 PREPARED = Path("data/prepared")
 AT_ONCE = 2**24  # bytes of images in memory while a file is written
@@ -25,15 +25,8 @@ class Dataset(NamedTuple):
 
     train: Images
     test: Images
-    train_files: Sequence[Path] = ()  # the file of each image, in a folder of pictures
-    test_files: Sequence[Path] = ()
+    test_files: Sequence[Path] = ()  # the file of each test image, in a folder of pictures
     left_out: int = 0  # files that are not a picture of a class
-
-
-class ClassNames(JsonFile):
-    """The names of the classes: data/prepared/classes.json."""
-
-    classes: list[str]
 
 
 def check_images(data: Images) -> Images:
@@ -54,22 +47,14 @@ def check_images(data: Images) -> Images:
     return data
 
 
-def save_images(
-    folder: Path, part: str, data: Images, rows: np.ndarray | None = None, begin: Callable[[Path], Path] = Path
-) -> None:
-    """Write the images and labels of a part, and the names of the classes.
+def save_images(folder: Path, part: str, data: Images, rows: np.ndarray, begin: Callable[[Path], Path] = Path) -> None:
+    """Write these rows of the images, int [k], as the part "train", "val" or "test", and the names of the classes.
 
-    Args:
-        folder: where the files will be.
-        part: "train", "val" or "test".
-        data: the images, which may be a map of a file larger than memory.
-        rows: int [k], the images to write, in their order; None: all.
-        begin: returns the path to write for the path of an output; see `outputs`.
+    The images may be a map of a file larger than memory. `begin` returns the path to write for the path of an output.
     """
-    rows = np.arange(len(data.labels)) if rows is None else rows
     _save_rows(begin(folder / f"{part}_images.npy"), data.images, rows)
     _save_rows(begin(folder / f"{part}_labels.npy"), data.labels, rows)
-    save_json(begin(folder / "classes.json"), ClassNames(classes=data.classes.tolist()).model_dump())
+    save_json(begin(folder / "classes.json"), {"classes": data.classes.tolist()})
 
 
 def _save_rows(path: Path, array: np.ndarray, rows: np.ndarray) -> None:
@@ -94,18 +79,13 @@ def load_images(folder: Path, part: str) -> Images:
     Raises:
         UserError: a file is missing or damaged, or the arrays do not fit together.
     """
-    images, labels = (_map_array(folder / f"{part}_{name}.npy") for name in ("images", "labels"))
-    classes = np.array(load(folder / "classes.json", ClassNames).classes)
+    classes = np.array(load_json(folder / "classes.json", dict[str, list[str]])["classes"])
+    arrays = {}
     try:
-        return check_images(Images(images, labels, classes))
-    except ValueError as error:
-        raise unusable(folder / f"{part}_images.npy", error) from error
-
-
-def _map_array(path: Path) -> np.ndarray:
-    # `numpy.load(path, mmap_mode="c")` reports any other file as a pickle.
-    try:
-        return np.asarray(np.lib.format.open_memmap(path, mode="c"))
+        for name in ("labels", "images"):  # in this order, because the error below names the last file read
+            path = folder / f"{part}_{name}.npy"
+            arrays[name] = np.asarray(np.lib.format.open_memmap(path, mode="c"))
+        return check_images(Images(**arrays, classes=classes))
     except (OSError, ValueError) as error:
         raise unusable(path, error) from error
 

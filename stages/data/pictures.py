@@ -21,51 +21,28 @@ THREADS = min(os.cpu_count() or 1, 4)  # twice as fast on photographs as one thr
 CHUNK = 256  # files that a thread reads in one go
 
 
-class Unreadable(ValueError):  # noqa: N818
-    """A file cannot be read as a picture; the message is the reason."""
-
-
 def open_picture(path: Path, side: int) -> Image.Image:
     """Decode the first picture in a file: upright, on white where it is transparent, in mode L or RGB.
 
-    Args:
-        path: the file.
-        side: the width and height needed, in pixels. A larger JPEG is decoded at a fraction of its size, at least
-            twice this one, which is several times as fast.
-
-    Raises:
-        Unreadable: the file is missing, damaged or too large, or has another format.
+    A JPEG much larger than `side`, the pixels needed, is decoded at a fraction of its size: several times as fast.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            picture.draft(None, (2 * side, 2 * side))
-            picture.load()
-            with suppress(Exception):  # damaged EXIF data: the picture is not turned
-                ImageOps.exif_transpose(picture, in_place=True)
-            if picture.mode.startswith("I"):  # 16 bits per pixel; Pillow would clip them at 255
-                return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-            if picture.has_transparency_data:
-                white = Image.new("RGBA", picture.size, "white")
-                return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
-            return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-    except UnidentifiedImageError:
-        raise Unreadable("not a PNG, JPEG, BMP or WebP file") from None
-    except Exception as error:  # decoders raise all kinds of errors for damaged files
-        raise Unreadable(getattr(error, "strerror", None) or one_line(error) or type(error).__name__) from error
+    with Image.open(path, formats=FORMATS) as picture:
+        picture.draft(None, (2 * side, 2 * side))
+        picture.load()
+        with suppress(Exception):  # damaged EXIF data: the picture is not turned
+            ImageOps.exif_transpose(picture, in_place=True)
+        if picture.mode.startswith("I"):  # 16 bits per pixel; Pillow would clip them at 255
+            return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        if picture.has_transparency_data:
+            white = Image.new("RGBA", picture.size, "white")
+            return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+        return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Stretch a picture to a shape, as Keras's `image_dataset_from_directory` does.
+    """Stretch a picture to uint8 [height, width], or [height, width, 3] in colour.
 
-    Args:
-        path: the file.
-        shape: [height, width], or [height, width, 3] in colour. A picture of that size is not resampled.
-
-    Returns:
-        uint8 of that shape.
-
-    Raises:
-        Unreadable: see `open_picture`.
+    Keras's `image_dataset_from_directory` stretches as well. A picture of the right size is not resampled.
     """
     height, width, *colours = shape
     picture = open_picture(path, max(height, width)).convert("RGB" if colours else "L")
@@ -82,7 +59,7 @@ def read_pictures(
     Args:
         paths: n files.
         shape: the shape of one image.
-        read: returns such an array for a file, or raises `Unreadable`.
+        read: returns uint8 of that shape for a file. After any exception, the file counts as unreadable.
 
     Returns:
         uint8 [k, *shape], the readable images, which may be larger than memory; and the reason for each unreadable
@@ -94,20 +71,20 @@ def read_pictures(
     def read_one(number: int) -> None:
         try:
             images[number] = read(paths[number], shape)
-        except Unreadable as error:
-            faults[number] = str(error)
+        except UnidentifiedImageError:
+            faults[number] = "not a PNG, JPEG, BMP or WebP file"
+        except Exception as error:  # decoders raise all kinds of errors for damaged files
+            faults[number] = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
 
-    numbers = range(len(paths))
     # Pillow's warnings about metadata do not name the file.
     with warnings.catch_warnings(action="ignore"), ThreadPool(THREADS) as pool:
-        done = pool.imap_unordered(read_one, numbers, CHUNK)
+        done = pool.imap_unordered(read_one, range(len(paths)), CHUNK)
         for _ in tqdm(done, "reading", len(paths), unit=" files", leave=False, disable=None):
             pass
-    readable = np.delete(numbers, list(faults))
-    if faults:  # close the gaps, block by block
-        for start in range(0, len(readable), CHUNK):
-            block = images[readable[start : start + CHUNK]]
-            images[start : start + len(block)] = block
+    readable = [number for number in range(len(paths)) if number not in faults]
+    for row, number in enumerate(readable):  # close the gaps
+        if row < number:
+            images[row] = images[number]
     return images[: len(readable)], dict(sorted(faults.items()))
 
 

@@ -25,12 +25,8 @@ class ReliabilityBin(NamedTuple):
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
     """Group images by confidence into bins of equal width in (0, 1], and leave out empty bins.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, with 15 bins.
-
-    Args:
-        probabilities: float [n, classes].
-        labels: int [n].
-        bins: the number of bins.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2, with 15 bins. The probabilities are float
+    [n, classes], the labels int [n].
     """
     from scipy.stats import binomtest
 
@@ -87,12 +83,7 @@ class ClassScores(NamedTuple):
 
 
 def per_class(labels: np.ndarray, predicted: np.ndarray) -> dict[int, ClassScores]:
-    """Return the scores of each class that has images, by its number.
-
-    Args:
-        labels: the true classes, int [n].
-        predicted: the predicted classes, int [n].
-    """
+    """Return the scores of each class that has images, by its number. Both arguments are classes, int [n]."""
     with skip_imports("pandas"):
         from sklearn.metrics import precision_recall_fscore_support
 

@@ -7,18 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from stages.evaluation.scores import Calibration, ReliabilityBin
-from stages.report.style import (
-    KEPT,
-    LOWERED,
-    SHARES,
-    STOPPED,
-    TEST,
-    TRAINING,
-    VALIDATION,
-    WIDTH,
-    WRONG,
-    shortened,
-)
+from stages.report.style import KEPT, LOWERED, SHARES, STOPPED, TEST, TRAINING, VALIDATION, WIDTH, WRONG, shortened
 from stages.training.result import RATE, TrainingResult
 
 MOST_CLASSES = 18  # in a confusion matrix of width WIDTH; with more classes it grows
@@ -30,7 +19,7 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
     Args:
         history: `loss`, `accuracy`, `val_loss`, `val_accuracy`, and `learning_rate` if it can change; float [epochs].
         train: which epoch is kept, and how the training ended.
-        dropout: the rate of the network.
+        dropout: the network's rate.
         has_penalty: whether the losses include a penalty, such as weight decay.
     """
     best_epoch, stopped_epoch = train.best_epoch, train.stopped_epoch
@@ -48,10 +37,8 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
         figure.subplots(1, 2), ("loss", "accuracy"), (loss_unit, "share of images"), strict=True
     ):
         # Labels are where the lines are apart: at the first training value and at the last validation value.
-        for name, look, label, point in (
-            (metric, TRAINING, training, 0),
-            (f"val_{metric}", VALIDATION, "validation", -1),
-        ):
+        lines = ((metric, TRAINING, training, 0), (f"val_{metric}", VALIDATION, "validation", -1))
+        for name, look, label, point in lines:
             axes.plot(epochs, history[name], **look)
             place, color = (epochs[point], history[name][point]), look["color"]
             axes.annotate(
@@ -74,18 +61,14 @@ def curves(history: dict[str, np.ndarray], train: TrainingResult, dropout: float
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the confusion matrix; the title names the two most frequent mistakes, which have frames.
 
-    Args:
-        labels: the true class of each image, int [n].
-        predicted: the predicted class of each image, int [n].
-        classes: the names.
+    Labels and predictions are positions in `classes`, int [n].
     """
     counts = np.zeros((len(classes), len(classes)), int)  # [true class, predicted class]
     np.add.at(counts, (labels, predicted), 1)
     share = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
 
-    wrong = counts * (1 - np.eye(len(classes), dtype=int))
-    cells = [divmod(int(cell), len(classes)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:2]]
-    worst = [cell for cell in cells if wrong[cell]]
+    mistaken = [(i, j) for i, j in np.ndindex(counts.shape) if i != j and counts[i, j]]
+    worst = sorted(mistaken, key=lambda cell: counts[cell], reverse=True)[:2]
     names = [shortened(name) for name in classes]
     mistakes = [f"{names[i]} for {names[j]} ({counts[i, j]:,} of {counts[i].sum():,})" for i, j in worst]
     finding = f"{np.trace(counts):,} of {counts.sum():,} test images classified correctly"
@@ -101,8 +84,6 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), names)
-    for i in np.flatnonzero(counts.sum(axis=1) == 0):
-        axes.text((len(classes) - 1) / 2, i, "no test image", ha="center", va="center", color="#555555")
     for (i, j), count in np.ndenumerate(counts):
         if count:
             axes.text(j, i, str(count), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
@@ -137,9 +118,8 @@ def reliability_diagram(table: list[ReliabilityBin], calibration: Calibration) -
     above.errorbar(confidence, shares, yerr=interval, **look, label="test images, with 95% interval")
     above.set(ylabel="accuracy (share that is right)", xlim=(0, 1.02), ylim=(0, 1.02))
     above.legend(loc="upper left")
-    below.bar(confidence, count, width=0.03, color=TEST)
-    for x, number in zip(confidence, count, strict=True):
-        below.annotate(f"{number:,.0f}", (x, number), (0, 2), textcoords="offset points", ha="center", fontsize=9)
+    bars = below.bar(confidence, count, width=0.03, color=TEST)
+    below.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=9)
     below.set(xlabel="confidence (probability of the predicted class)", ylabel="images")
     below.margins(y=0.2)
     below.yaxis.get_major_locator().set_params(integer=True)

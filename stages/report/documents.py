@@ -3,18 +3,36 @@
 The card has the form of Hugging Face's model cards.
 """
 
+import base64
 import json
+from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from stages.base.params import written
 from stages.data.images import Counts, Images, classes_without
 from stages.evaluation.results import Evaluation
 from stages.evaluation.scores import Calibration
-from stages.report.galleries import colors, image_png, most_confident_mistakes
-from stages.report.pages import TEMPLATES, Picture, picture, render
+from stages.report.galleries import dark_on_white, most_confident_mistakes
+from stages.report.pages import render
 from stages.training.result import SUMMARY_PARAMS, TrainingResult
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+class Picture(NamedTuple):
+    """A PNG file inside a page."""
+
+    png: bytes
+    alt: str  # a description for screen readers
+
+    @property
+    def src(self) -> str:
+        """An address that contains the file, so that the page is a single file."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
 
 
 class Run(NamedTuple):
@@ -33,19 +51,21 @@ class Run(NamedTuple):
 
 
 def page(run: Run, figures: dict[str, Picture]) -> str:
-    """Return the page as HTML.
-
-    Args:
-        run: the run to show.
-        figures: curves, confusion, reliability and examples.
-    """
+    """Return the page as HTML; `figures` are curves, confusion, reliability and examples."""
     finding, mistakes = most_confident_mistakes(run.test, run.predicted, run.confidence)
-    look = colors(run.test)
+    images = dark_on_white(run.test, [mistake.index for mistake in mistakes])
     gallery = [
-        (mistake, picture(image_png(run.test.images[mistake.index], look), f"Test image {mistake.index:,}"))
-        for mistake in mistakes
+        (mistake, Picture(png(image), f"Test image {mistake.index:,}"))
+        for mistake, image in zip(mistakes, images, strict=True)
     ]
     return _fill_in("report.html", run, figures=figures, finding=finding, gallery=gallery)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Return an image, uint8 [height, width] or [height, width, 3], as a PNG file with the same number of pixels."""
+    file = BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
 
 
 def card(run: Run) -> str:

@@ -1,27 +1,22 @@
 """Draw galleries of test images: the most confident mistakes, and the first images of each class."""
 
-from io import BytesIO
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
 from stages.data.images import Images
 from stages.report.style import WIDTH, WRONG, shortened
 
-# Heights and widths in inches
-TITLE = 0.7
-LARGE, SMALL = 1.12, 0.56  # of an image: a pixel of Fashion-MNIST is exactly eight or four dots wide
-LINE = 0.17  # of a caption
-SPACE = 0.11  # between a caption and the next image
-NAMES = 1.5  # of the column with the names of the classes
+GREY = {"cmap": "gray", "vmin": 0, "vmax": 255}  # not the range of each image, so that a faint one looks faint
+COLUMNS = 5  # of mistakes
+TITLE = 0.5  # inches
 
 
 class Mistake(NamedTuple):
-    """A misclassified test image, with the two lines below it."""
+    """A misclassified test image, with its two captions."""
 
     index: int  # its position among the test images
     answer: str  # the predicted class and its probability: "Shirt? 93.1%"
@@ -31,13 +26,9 @@ class Mistake(NamedTuple):
 def most_confident_mistakes(
     test: Images, predicted: np.ndarray, confidence: np.ndarray, most: int = 25
 ) -> tuple[str, list[Mistake]]:
-    """Return a title with the number of mistakes, and the mistakes with the highest confidence, in that order.
+    """Return a title with the number of mistakes, and at most this many: those with the highest confidence come first.
 
-    Args:
-        test: the test images.
-        predicted: the predicted class of each, int [n].
-        confidence: the probability of that class, float [n].
-        most: the largest number of mistakes to return.
+    Each test image has a predicted class, int [n], and its probability, float [n].
     """
     wrong = np.flatnonzero(predicted != test.labels)
     first = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
@@ -54,93 +45,59 @@ def most_confident_mistakes(
     return finding, mistakes
 
 
-def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, side: int = 5) -> Figure:
-    """Draw the most confident mistakes, each with the predicted class, its probability and the true class.
-
-    Args:
-        test: the test images.
-        predicted: the predicted class of each, int [n].
-        confidence: the probability of that class, float [n].
-        side: the number of images in a row, and the largest number of rows.
-    """
-    finding, mistakes = most_confident_mistakes(test, predicted, confidence, side * side)
-    rows, row_height = -(-len(mistakes) // side), LARGE + 2 * LINE + SPACE
-    look = colors(test)
-    figure, axes = _canvas(finding, TITLE + rows * row_height)
-    for number, mistake in enumerate(mistakes):
-        row, column = divmod(number, side)
-        center, top = WIDTH / side * (column + 0.5), TITLE + row * row_height
-        _draw(axes, test.images[mistake.index], look, (center, top), LARGE)
-        _write(axes, mistake.answer, center, top + LARGE, weight="bold")
-        _write(axes, mistake.truth, center, top + LARGE + LINE)
+def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray) -> Figure:
+    """Draw the most confident mistakes, each above its captions (see `most_confident_mistakes`)."""
+    finding, mistakes = most_confident_mistakes(test, predicted, confidence)
+    rows = max(1, -(-len(mistakes) // COLUMNS))
+    figure = _figure(finding, rows, image=1.12, caption=0.48)
+    images = dark_on_white(test, [mistake.index for mistake in mistakes])
+    for place, (image, mistake) in enumerate(zip(images, mistakes, strict=True), 1):
+        axes = figure.add_subplot(rows, COLUMNS, place, frame_on=False, xticks=[], yticks=[])
+        axes.imshow(image, **GREY)
+        axes.set_xlabel(f"{mistake.answer}\n{mistake.truth}", fontsize=9)
     return figure
 
 
 def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
-    """Draw the first test images of each class; mistakes have a frame and the predicted class.
-
-    Args:
-        test: the test images.
-        predicted: the predicted class of each, int [n].
-        columns: the number of images of each class.
-    """
+    """Draw the first test images of each class in a row; mistakes have a frame and the predicted class, int [n]."""
     right = predicted == test.labels  # [n]
     members = [np.flatnonzero(test.labels == number) for number in range(len(test.classes))]
     drawn = np.concatenate([indices[:columns] for indices in members])
     finding = f"{np.sum(~right[drawn])} of these {len(drawn)} test images misclassified (framed)"
-    row_height, look = SMALL + LINE + SPACE, colors(test)
-    figure, axes = _canvas(finding, TITLE + len(members) * row_height)
-    for row, (name, indices) in enumerate(zip(test.classes, members, strict=True)):
-        top = TITLE + row * row_height
+    figure = _figure(finding, len(members), image=0.56, caption=0.28, left=1.6)
+    height, width, *colors = test.images.shape[1:]
+    step = width + width // 3 + 1  # pixels from one image to the next
+    for place, (name, indices) in enumerate(zip(test.classes, members, strict=True), 1):
+        first = indices[:columns]
+        row = np.full((columns, height, step, *colors), 255, np.uint8)
+        row[: len(first), :, :width] = dark_on_white(test, first)
+        axes = figure.add_subplot(len(members), 1, place, frame_on=False, yticks=[])
+        axes.imshow(np.concatenate(row, axis=1), **GREY)
+        axes.grid(visible=False)
         share = f"{right[indices].sum():,} of {len(indices):,} right" if len(indices) else "no test image"
-        axes.text(NAMES, top + SMALL / 2, f"{shortened(name)}\n{share}", ha="right", va="center", fontsize=9)
-        for column, index in enumerate(indices[:columns]):
-            center = NAMES + (WIDTH - NAMES) / columns * (column + 0.5)
-            _draw(axes, test.images[index], look, (center, top), SMALL)
-            if not right[index]:
-                axes.add_patch(Rectangle((center - SMALL / 2, top), SMALL, SMALL, **WRONG))
-                _write(axes, f"{shortened(test.classes[predicted[index]])}?", center, top + SMALL)
+        axes.set_ylabel(f"{shortened(name)}\n{share}", fontsize=9, rotation=0, ha="right", va="center")
+        wrong = np.flatnonzero(~right[first])  # the columns
+        for column in wrong:
+            axes.add_patch(Rectangle((column * step - 0.5, -0.5), width, height, **WRONG, clip_on=False))
+        answers = [f"{shortened(test.classes[predicted[index]], 11)}?" for index in first[wrong]]
+        axes.set_xticks(wrong * step + width / 2 - 0.5, answers, fontsize=8)
+        axes.tick_params(length=0)
     return figure
 
 
-def colors(data: Images) -> dict[str, Any]:
-    """Return Matplotlib's arguments to draw grey images dark on white: images that are light on black are inverted.
-
-    All images share the range of uint8, so that a faint image looks faint.
-    """
-    border = [data.images[:, edge] for edge in (0, -1)] + [data.images[:, :, edge] for edge in (0, -1)]
-    on_black = np.median(np.concatenate(border, axis=None)) < 32
-    return {"cmap": "gray_r" if on_black else "gray", "vmin": 0, "vmax": 255}
+def dark_on_white(data: Images, indices: Sequence[int]) -> np.ndarray:
+    """Return some images, uint8 [k, height, width] or [k, height, width, 3]. Grey ones on black are inverted."""
+    corners = data.images[:, [0, 0, -1, -1], [0, -1, 0, -1]]  # [n, 4] or [n, 4, 3]
+    images = data.images[indices]
+    return 255 - images if images.ndim == 3 and np.median(corners) < 32 else images
 
 
-def image_png(image: np.ndarray, look: dict[str, Any]) -> bytes:
-    """Return an image as a PNG file with the same number of pixels.
-
-    Args:
-        image: uint8 [height, width] or [height, width, 3].
-        look: see `colors`.
-    """
-    file = BytesIO()
-    imsave(file, image, **look, format="png", metadata={"Software": None})
-    return file.getvalue()
-
-
-def _canvas(title: str, height: float) -> tuple[Figure, Axes]:
-    """Return a figure, and axes that count inches from its upper left corner."""
+def _figure(title: str, rows: int, image: float, caption: float, left: float = 0) -> Figure:
+    """Return a figure for rows of images with captions below, all in inches, and space on the left."""
+    height = TITLE + rows * (image + caption)
     figure = Figure(figsize=(WIDTH, height))
     figure.suptitle(title, y=1 - 0.1 / height, va="top")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
-    return figure, axes
-
-
-def _draw(axes: Axes, image: np.ndarray, look: dict[str, Any], place: tuple[float, float], size: float) -> None:
-    center, top = place
-    height, width = np.array(image.shape[:2]) * size / max(image.shape[:2])
-    middle = top + size / 2
-    extent = (center - width / 2, center + width / 2, middle + height / 2, middle - height / 2)
-    axes.imshow(image, **look, extent=extent, aspect="auto", interpolation="nearest")
-
-
-def _write(axes: Axes, text: str, center: float, top: float, weight: str = "normal") -> None:
-    axes.text(center, top + 0.03, text, ha="center", va="top", fontsize=9, weight=weight)
+    figure.subplots_adjust(
+        left=left / WIDTH, right=1, bottom=caption / height, top=1 - TITLE / height, hspace=caption / image, wspace=0
+    )
+    return figure

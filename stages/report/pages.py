@@ -1,22 +1,9 @@
-"""Fill in templates, and put pictures into pages. Text in, text out."""
+"""Fill in templates."""
 
-import base64
-import struct
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-TEMPLATES = Path(__file__).resolve().parent / "templates"
-
-
-class Picture(NamedTuple):
-    """A PNG file inside a page."""
-
-    src: str
-    width: int  # in pixels, so that nothing moves while the browser loads the page
-    height: int
-    alt: str  # a description for screen readers
 
 
 def render(template: Path, **values: Any) -> str:  # noqa: ANN401
@@ -30,9 +17,3 @@ def render(template: Path, **values: Any) -> str:  # noqa: ANN401
         keep_trailing_newline=True,
     )
     return environment.get_template(template.name).render(values)
-
-
-def picture(png: bytes, alt: str) -> Picture:
-    """Return a picture whose address contains the file, so that the page is a single file."""
-    width, height = struct.unpack(">II", png[16:24])  # the same place in every PNG file
-    return Picture(f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}", width, height, alt)

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 WIDTH = 9  # inches; a README shows it at 100 dots per inch, a high-density screen at 200
-LONGEST = 18  # letters of a class name
 
 # Okabe and Ito's palette, which color-blind readers can distinguish; the lines also differ in grey.
 TRAINING = {"color": "#0072B2", "linestyle": "-", "marker": "o"}
@@ -71,12 +70,9 @@ def shade_better(axes: Axes, axis: Literal["x", "y"], lower_is_better: bool) -> 
     low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
     far = 0.05 * (high - low)
     low, high = min(low, -far), max(high, far)  # so that both sides are visible
-    if axis == "x":
-        axes.set_xlim(low, high)
-        axes.axvspan(*((low, 0) if lower_is_better else (0, high)), **BETTER)
-    else:
-        axes.set_ylim(low, high)
-        axes.axhspan(*((low, 0) if lower_is_better else (0, high)), **BETTER)
+    axes.set(**{f"{axis}lim": (low, high)})
+    shade = axes.axvspan if axis == "x" else axes.axhspan
+    shade(*((low, 0) if lower_is_better else (0, high)), **BETTER)
 
 
 def missing_letters(names: Iterable[str]) -> list[str]:
@@ -88,7 +84,7 @@ def missing_letters(names: Iterable[str]) -> list[str]:
     return sorted({letter for name in names for letter in name if ord(letter) not in known})
 
 
-def shortened(name: str) -> str:
-    """Return a name, or only both of its ends if it is long."""
-    half = LONGEST // 2
-    return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}"
+def shortened(name: str, longest: int = 16) -> str:
+    """Return a name, or only both of its ends if it has more letters than this."""
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[half + 1 - longest :]}"

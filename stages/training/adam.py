@@ -18,16 +18,12 @@ def is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
 def fused(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
 ) -> Callable[[Sequence[tf.Tensor]], None]:
-    """Return a function of gradients that updates the variables to the same bits as `optimizer.apply`.
+    """Return a function of gradients that updates float32 variables to the same bits as `optimizer.apply`.
 
     For a plain Adam (Kingma and Ba 2015, algorithm 1 with the order of computation at the end of section 2) it is
     faster: three of TensorFlow's fused operations per variable replace eleven of Keras's. TensorFlow's own fused Adam
     is not one of them, because it rounds 1 - beta in another way than Keras. For any other optimizer it is
     `optimizer.apply`.
-
-    Args:
-        optimizer: built on these variables.
-        variables: float32.
     """
     if not is_plain_adam(optimizer) or any(variable.constraint for variable in variables):
         return lambda gradients: optimizer.apply(gradients, variables)

@@ -61,11 +61,7 @@ tf.get_logger().setLevel("ERROR")  # it warns of retracing for the last, smaller
 
 
 def use_threads(count: int) -> None:
-    """Set the number of threads, both within an operation and for operations that run at the same time.
-
-    Raises:
-        ProjectError: this process has already computed with another number.
-    """
+    """Set the number of threads, both within an operation and for operations that run at the same time."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(count)
         tf.config.threading.set_inter_op_parallelism_threads(count)

@@ -1,30 +1,15 @@
-"""Create Keras's callbacks from the parameters, and end a training after a signal."""
+"""Create Keras's callbacks from the parameters."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from stages.base.params import Logs, TrainingParams
-from stages.base.process import stop_if_signalled
+from stages.base.params import TrainingParams
 from stages.training.backend import keras
-from stages.training.result import RATE, mode
-
-BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+from stages.training.result import mode
 
 
 def own_callbacks(params: TrainingParams) -> list[keras.callbacks.Callback]:  # noqa: ARG001
     """Return your own callbacks: add them here. Every training gets them, in the pipeline and in `python -m seeds`."""
     return []
-
-
-def without_batch_events(callbacks: Iterable[keras.callbacks.Callback]) -> list[str]:
-    """Return the names of callbacks that wait for batch events. These never come, because an epoch is one call."""
-
-    def waits(callback: keras.callbacks.Callback) -> bool:
-        return any(
-            getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name) for name in BATCH_EVENTS
-        )
-
-    return [type(callback).__name__ for callback in callbacks if waits(callback)]
 
 
 def checkpoint(path: Path, monitor: str, save_best_only: bool) -> keras.callbacks.ModelCheckpoint:
@@ -52,7 +37,7 @@ def lower_learning_rate(
 ) -> keras.callbacks.ReduceLROnPlateau | None:
     """Return Keras's ReduceLROnPlateau, or None if `patience` is None.
 
-    The callback adds the learning rate of each epoch to the logs and the history, under the name `RATE`.
+    The callback adds the learning rate of each epoch to the logs and the history.
     """
     if patience is None:
         return None
@@ -61,19 +46,6 @@ def lower_learning_rate(
     )
 
 
-def rates(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Return the learning rates in Keras's `History.history`, if any, without the digits of float32: 0.1."""
-    return {RATE: [float(f"{rate:.6g}") for rate in history[RATE]]} if RATE in history else {}
-
-
 def stopped_epoch(stopping: keras.callbacks.EarlyStopping | None) -> int | None:
     """Return the epoch, from 1, after which early stopping ended training, or None. Keras counts from 0."""
     return stopping.stopped_epoch + 1 if stopping and stopping.stopped_epoch else None
-
-
-class StopIfSignalled(keras.callbacks.Callback):
-    """End the training before its next epoch if a signal came."""
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Raise `Stopped` if a signal came."""
-        stop_if_signalled()

@@ -11,12 +11,8 @@ from stages.training.result import RATE, best_epoch
 class EpochDisplay(keras.callbacks.Callback):
     """Print one line per epoch: losses, accuracies, seconds, the best epoch so far and the patience left.
 
-    This must be the last callback, because it prints the patience that EarlyStopping has just counted.
-
-    Args:
-        monitor: the metric that decides which epoch is best.
-        stopping: the callback that counts the patience; None: no early stopping.
-        computed: the epochs, from 0, that were computed, not read back. The collection grows while training runs.
+    This must be the last callback, because it prints the patience that `stopping` has just counted. `computed` has the
+    epochs, from 0, that were not read back, and grows while training runs.
     """
 
     def __init__(self, monitor: str, stopping: keras.callbacks.EarlyStopping | None, computed: Collection[int]) -> None:

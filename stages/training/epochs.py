@@ -102,10 +102,9 @@ def run_epochs(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    """Run up to `epochs` epochs; the callbacks see the same events as in `fit` and may stop the run.
+    """Run up to `epochs` epochs and return Keras's `History.history`: a list per metric with a value per epoch.
 
-    Returns:
-        Keras's `History.history`: a list per metric with a value per epoch.
+    The callbacks see the same events as in `fit` and may stop the run.
 
     Raises:
         UserError: a metric is not finite.

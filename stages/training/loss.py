@@ -10,19 +10,14 @@ def loss_of(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
     """Return `model.compute_loss(x, y, y_pred)` to the bit, and where backpropagation starts.
 
-    Args:
-        model: compiled.
-        x: the images of a batch.
-        y: int32 [rows].
-        y_pred: float32 [rows, classes].
+    `y` is int32 [rows], `y_pred` is float32 [rows, classes].
 
     Returns:
         The loss, float32 []; the tensor to differentiate; the gradient of the loss by that tensor, or None if the
         tensor is the loss itself.
     """
-    logits = getattr(
-        y_pred, "_keras_logits", None
-    )  # Keras also computes the loss from these if the last layer is a softmax
+    # Keras also computes the loss from these if the last layer is a softmax.
+    logits = getattr(y_pred, "_keras_logits", None)
     plain = model.loss == "sparse_categorical_crossentropy" and not model.losses  # no regularization
     masked = getattr(y_pred, "_keras_mask", None) is not None
     if logits is None or not plain or masked or y_pred.dtype != tf.float32:
@@ -33,17 +28,10 @@ def loss_of(
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the mean loss of a batch and its gradient by the logits.
+    """Return the mean loss of a batch, float32 [], and its gradient by the logits, float32 [rows, classes].
 
     With deterministic operations, TensorFlow uses a general gather and scatter for both: some 150 operations per
     batch, most of them on shapes. These few operations give the same bits.
-
-    Args:
-        labels: int32 [rows].
-        logits: float32 [rows, classes].
-
-    Returns:
-        float32 [], float32 [rows, classes].
     """
     rows, classes = logits.shape
     share = np.float32(1) / np.float32(rows)

@@ -39,7 +39,6 @@ def build_model(data: Images, params: TrainingParams) -> keras.Model:
 
     Raises:
         UserError: the network does not fit images of this size.
-        ProjectError: this process has already computed with a number of threads that is not the network's.
     """
     network = NETWORKS[params.network]
     use_threads(network.threads)
@@ -68,11 +67,7 @@ def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> N
 
 
 def compiled_model(data: Images, params: TrainingParams) -> keras.Model:
-    """Return the compiled model for images of this shape, before its first epoch.
-
-    Raises:
-        UserError, ProjectError: see `build_model`.
-    """
+    """Return the compiled model for images of this shape, before its first epoch."""
     model = build_model(data, params)
     compile_model(model, params.optimizer, params.learning_rate)
     return model

@@ -44,14 +44,7 @@ def best_epoch(values: Sequence[float], monitor: Monitor) -> int:
 def result_of(
     history: Mapping[str, Sequence[float]], monitor: Monitor, save_best_only: bool, stopped_epoch: int | None
 ) -> TrainingResult:
-    """Return the result of a training.
-
-    Args:
-        history: Keras's `History.history`.
-        monitor: the metric that decides which epoch is best.
-        save_best_only: whether the checkpoint keeps the best epoch; otherwise it keeps the last.
-        stopped_epoch: the epoch, from 1, after which early stopping ended training; None if it did not.
-    """
+    """Return the result of a training with this `History.history`; without `save_best_only` the last epoch is kept."""
     count = len(history[monitor])
     kept = best_epoch(history[monitor], monitor) if save_best_only else count - 1
     return TrainingResult(

@@ -147,7 +147,7 @@ def main() -> None:
     drawn = figures(design, values, history, patiences, comparisons)
     page = {
         "study": design,
-        "data": load_json(DATA, "dataset", "train", "val", "test"),
+        "data": load_json(DATA),
         "spreads": spreads,
         "found": comparisons,
         "answer": answer,

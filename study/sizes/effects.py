@@ -132,7 +132,7 @@ def main() -> None:
     paying = {claim: sum(pays(claim, each) for each in of_claim.values()) for claim, of_claim in effects.items()}
     page = {
         "grid": grid,
-        "data": load_json(DATA, "dataset", "train", "val"),
+        "data": load_json(DATA),
         "first": next(iter(grid.networks.values())),
         "sizes": sorted({images for subject in grid.networks.values() for images in subject.images}),
         "difference": difference,

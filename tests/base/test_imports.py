@@ -8,32 +8,19 @@ import pytest
 from stages.base.imports import skip_imports
 
 
-@pytest.fixture(autouse=True)
-def packages(tmp_path, monkeypatch):
-    """Make `lent` importable, and `lender`, which imports `lent` if it can."""
+def test_a_package_is_absent_in_the_block_alone(tmp_path, monkeypatch):
     (tmp_path / "lent.py").touch()
     (tmp_path / "lender.py").write_text("try:\n    import lent\nexcept ImportError:\n    lent = None\n")
     monkeypatch.syspath_prepend(tmp_path)
-    yield
-    for name in ("lent", "lender"):
-        sys.modules.pop(name, None)
-
-
-def test_a_package_is_absent_in_the_block_alone():
+    with pytest.raises(ModuleNotFoundError), skip_imports("lent"):
+        import lent
     with skip_imports("lent"):
         import lender
     assert lender.lent is None
+    assert gc.isenabled()
     import lent
 
-    assert gc.isenabled()
-    sys.modules.pop("lender")
-    with skip_imports("lent"):  # it is imported already
+    del sys.modules["lender"]
+    with skip_imports("lent"):  # which is imported already
         import lender
     assert lender.lent is sys.modules["lent"] is lent
-
-
-def test_an_import_that_fails_leaves_all_as_it_was():
-    with pytest.raises(ModuleNotFoundError), skip_imports("lent"):
-        import lent  # noqa: F401
-    assert "lent" not in sys.modules
-    assert gc.isenabled()

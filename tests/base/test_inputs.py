@@ -1,6 +1,5 @@
 """The declared inputs of a stage, read at its beginning and checked at its end."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 from stages.base import inputs as module
 from stages.base.errors import ProjectError, UserError
 from stages.base.files import save_json
-from stages.base.inputs import PREPARED_WITH, TRAINED_WITH, Inputs, check_made_with, warn_if_edited
+from stages.base.inputs import MAKER, Inputs, check_made_with, warn_if_edited
+from stages.base.params import read_params
 from stages.base.process import outputs
 from tests.support.workspace import ROOT, SMALL, write_params
 
@@ -84,36 +84,19 @@ def test_a_stage_must_write_exactly_its_declared_outputs(inputs: Inputs, differe
         inputs.check(inputs.outputs ^ {Path(different)})
 
 
-def save_used_params() -> None:
-    for path, stage in ((TRAINED_WITH, "train"), (PREPARED_WITH, "prepare")):
+def test_results_of_other_parameters_are_refused_by_later_stages_and_named_by_tools(workspace: Path, capsys):
+    write_params(workspace, **SMALL, learning_rate=1e-5, patience=None)
+    for path, stage in MAKER.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_json(path, Inputs(stage).used())
-
-
-def test_later_stages_refuse_results_of_other_parameters(workspace: Path):
-    write_params(workspace, **SMALL, learning_rate=1e-5, patience=None)
-    save_used_params()
-    params = Inputs("evaluate").params
-    check_made_with(TRAINED_WITH, params)
-    check_made_with(PREPARED_WITH, params)
-    for path, stage, changes in (
-        (TRAINED_WITH, "train", {"dropout": 0.25}),
-        (TRAINED_WITH, "train", {"patience": 2}),
-        (PREPARED_WITH, "prepare", {"val_size": 0.5}),
-    ):
-        with pytest.raises(UserError, match=rf"{next(iter(changes))} .*dvc repro --force {stage}"):
-            check_made_with(path, params.model_copy(update=changes))
-    TRAINED_WITH.write_text(json.dumps({"droput": 1}))
-    with pytest.raises(UserError, match="droput"):
-        check_made_with(TRAINED_WITH, params)
-
-
-def test_tools_warn_if_params_yaml_differs_from_the_parameters_of_the_model(workspace: Path, capsys):
-    save_used_params()
+    params = read_params()
+    check_made_with(params)
     warn_if_edited()
     assert capsys.readouterr().err == ""
-    write_params(workspace, **SMALL, epochs=3, dropout=0.5, val_size=0.3)
-    warn_if_edited()
-    printed = capsys.readouterr().err
-    assert "dropout" in printed
-    assert "val_size" in printed
+    for stage, name, value in (("train", "dropout", 0.25), ("train", "patience", 2), ("prepare", "val_size", 0.5)):
+        with pytest.raises(UserError, match=rf"{name} .*dvc repro --force {stage}"):
+            check_made_with(params.model_copy(update={name: value}))
+    for name in ("dropout", "droput"):  # an edit, and a mistake
+        write_params(workspace, **SMALL, learning_rate=1e-5, patience=None, **{name: 0.25})
+        warn_if_edited()
+        assert name in capsys.readouterr().err

@@ -5,19 +5,14 @@ from pathlib import Path
 import pytest
 
 from stages.base.params import read_params, written
-from tests.support.workspace import params, write_params
+from tests.support.workspace import write_params
 
 
 def test_values_as_dvc_writes_them_are_read(tmp_path: Path):
-    """PyYAML reads 1e-05 as a string; `-S patience=null` writes an empty value."""
-    write_params(tmp_path, learning_rate="1e-05", patience=None, limit=None, lr_patience=None)
+    """PyYAML reads 1e-05 as a string; `-S patience=null` writes an empty value, `-S limit=` an empty string."""
+    write_params(tmp_path, learning_rate="1e-05", patience=None, limit="", lr_patience=None)
     read = read_params(tmp_path / "params.yaml")
     assert (read.learning_rate, read.patience, read.limit, read.lr_patience) == (1e-5, None, None, None)
-
-
-def test_the_parameters_of_a_folder_count_only_for_a_folder():
-    assert "image_dir" in params(dataset="images").of_images()
-    assert params(dataset="sample").of_images().keys() == {"dataset", "val_size", "split_seed", "limit"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, its sample, the split, and duplicates."""
+"""Fashion-MNIST, its sample, and the split."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError
 from stages.data.datasets import head, sample, split
-from stages.prepare import also_among
 
 
 def test_fashion_mnist_is_what_keras_documents_for_load_data(real_data):
@@ -32,13 +31,7 @@ def test_a_missing_sample_is_refused_with_the_command_that_restores_it(workspace
 
 
 def test_the_split_is_that_of_the_notes(real_data):
-    images = real_data.train.images
-    theirs = train_test_split(images, test_size=0.2, random_state=42)
+    labels = real_data.train.labels
+    theirs = train_test_split(labels, test_size=0.2, random_state=42)
     for rows, expected in zip(split(60_000, 0.2, 42), theirs, strict=True):
-        np.testing.assert_array_equal(images[rows], expected)
-
-
-def test_duplicates_are_found_each_with_the_first_equal_image_of_the_others():
-    images = np.array([[1], [2], [2], [3]], np.uint8)
-    assert also_among(images, np.array([[4], [5]], np.uint8)) == []
-    assert also_among(images, np.array([[2], [5], [3], [2]], np.uint8)) == [(1, 0), (2, 0), (3, 2)]
+        np.testing.assert_array_equal(labels[rows], expected)

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from stages.base.errors import UserError
 from stages.data.datasets import head
-from stages.data.image_folder import image_folder, list_images
+from stages.data.image_folder import PARTS, image_folder, list_images
 from stages.data.images import Dataset
 from tests.support.workspace import params, write_pictures
 
@@ -51,9 +51,9 @@ def test_a_folder_without_them_is_split_by_seed_with_the_same_share_of_each_clas
     by_name = np.argsort(data.classes)  # labels are by the sorted names of the folders
     labels = np.argsort(by_name)[data.labels]
     rows = train_test_split(np.arange(200), test_size=0.3, random_state=0, stratify=labels)
-    for part, files, expected in zip(dataset[:2], (dataset.train_files, dataset.test_files), rows, strict=True):
+    for part, expected in zip(dataset[:2], rows, strict=True):
         np.testing.assert_array_equal(part.images, data.images[expected])
-        assert [int(path.stem) for path in files] == expected.tolist()
+    assert [int(path.stem) for path in dataset.test_files] == rows[1].tolist()
 
 
 def test_pictures_are_in_colour_and_of_another_size_on_demand():
@@ -70,50 +70,25 @@ def test_files_are_in_the_order_of_their_names_and_only_then_of_their_classes():
 
 def test_names_of_classes_may_be_korean_in_either_form_of_unicode():
     composed, decomposed = (unicodedata.normalize(form, "한글") for form in ("NFC", "NFD"))
-    make("mine", f"train/{composed}/1", "train/b/1", f"test/{decomposed}/1", "test/b/1")
-    assert list_images(Path("mine"))[0] == ["b", composed]
-
-
-def test_two_folders_that_look_the_same_are_one_class():
-    make("mine", *(f"{unicodedata.normalize(form, '한글')}/{form}" for form in ("NFC", "NFD")), "b/1")
+    make("mine", f"{composed}/1", f"{decomposed}/2", "b/1")
     classes, parts, _ = list_images(Path("mine"))
-    assert len(classes) == 2
+    assert classes == ["b", composed]
     assert len(parts[""]) == 3
 
 
-@pytest.mark.parametrize(
-    ("names", "reason"),
-    [
-        (("a/1", "2"), "got 1$"),
-        (tuple(f"{number}/1" for number in range(257)), "got 257$"),
-        (("train/a/1", "train/b/1"), "got train$"),
-        (("train/a/1", "test/a/1", "val/a/1"), "got test, train, val$"),
-    ],
-)
-def test_another_form_is_refused(names: tuple[str, ...], reason: str):
-    with pytest.raises(UserError, match=f"^mine: .*{reason}"):
-        list_images(make("mine", *names))
-
-
 def test_unreadable_files_are_all_named_and_stop_it_or_are_left_out_on_demand(caplog):
-    folder = make("mine", *(f"{name}/{number}" for name in "ab" for number in range(10)))
-    names = ["readme.txt", "a/notes.txt", "b/half.png"]
+    folder = make("mine", *(f"{part}/{name}/{number}" for part in PARTS for name in "ab" for number in range(3)))
+    names = ["mine/readme.txt", "mine/train/a/notes.txt", "mine/test/b/0-half.png"]
     for name in names:
-        (folder / name).write_bytes((folder / "a/1").read_bytes()[:-30])
+        Path(name).write_bytes((folder / "train/a/1").read_bytes()[:-30])
     with pytest.raises(UserError, match=r"3.*skip_unreadable"):
         read(folder)
-    assert sorted(message.split(": ")[0] for message in caplog.messages) == sorted(f"mine/{name}" for name in names)
+    assert sorted(message.split(": ")[0] for message in caplog.messages) == sorted(names)
     caplog.clear()
     dataset = read(folder, skip_unreadable=True)
     assert dataset.left_out == len(caplog.messages) == 3
-    assert len(dataset.train.labels) + len(dataset.test.labels) == 20
-    for part, files in ((dataset.train, dataset.train_files), (dataset.test, dataset.test_files)):
-        assert part.labels.tolist() == ["ab".index(path.parent.name) for path in files]
-
-
-def test_a_class_of_one_part_alone_is_refused():
-    with pytest.raises(UserError, match="class b has no readable picture for test"):
-        read(make("mine", "train/a/1", "train/b/1", "test/a/1"))
+    assert dataset.train.labels.tolist() == dataset.test.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert [path.parent.name for path in dataset.test_files] == ["a", "b", "a", "b", "a", "b"]
 
 
 def test_a_class_with_only_unreadable_files_is_refused_even_then():
@@ -123,21 +98,28 @@ def test_a_class_with_only_unreadable_files_is_refused_even_then():
         read(folder, skip_unreadable=True)
 
 
+def numbered(**counts: int) -> list[str]:
+    """Return this many names in the folder of each class."""
+    return [f"{name}/{number}" for name, count in counts.items() for number in range(count)]
+
+
+OWN_TEST = ["train/a/1", "train/b/1", "test/a/1", "test/b/1"]
+
+
 @pytest.mark.parametrize(
-    ("counts", "test_size", "keyword"),
+    ("names", "changes", "reason"),
     [
-        ({"a": 20, "b": 1}, 0.2, "class b"),
-        ({"a": 2, "b": 2}, 0.2, "class a"),
-        ({"a": 60, "b": 3, "c": 2}, 0.1, "class b"),
+        (["a/1", "2"], {}, "got 1$"),
+        ([f"{number}/1" for number in range(257)], {}, "got 257$"),
+        (OWN_TEST[:2], {}, "got train$"),
+        ([*OWN_TEST, "val/a/1"], {}, "got test, train, val$"),
+        (OWN_TEST[:3], {}, "class b .* for test"),
+        (OWN_TEST, {"test_size": 0.5}, "test_size"),  # which is not used
+        (numbered(a=20, b=1), {}, "1 of them of class b"),
+        (numbered(a=2, b=2), {}, "got 0.2 of 4 pictures"),
+        (numbered(a=60, b=3, c=2), {"test_size": 0.1}, "class b .* for test"),
     ],
 )
-def test_too_few_pictures_for_both_parts_are_refused_with_advice(counts, test_size, keyword):
-    folder = make("mine", *(f"{name}/{number}" for name, count in counts.items() for number in range(count)))
-    with pytest.raises(UserError, match=keyword):
-        read(folder, test_size=test_size)
-
-
-def test_a_share_for_test_is_refused_where_the_folder_has_its_own():
-    make("mine", "train/a/1", "train/b/1", "test/a/1", "test/b/1")
-    with pytest.raises(UserError, match="test_size"):
-        read("mine", test_size=0.5)
+def test_another_form_or_too_few_pictures_are_refused(names: list[str], changes: dict, reason: str):
+    with pytest.raises(UserError, match=reason):
+        read(make("mine", *names), **changes)

@@ -29,7 +29,7 @@ def test_rows_are_written_block_by_block_with_the_bytes_of_numpy_save_and_read_b
 
 
 def test_loaded_arrays_map_their_file_where_tensorflow_can_use_it_and_never_change_it(tmp_path: Path):
-    save_images(tmp_path, "train", DATA)
+    save_images(tmp_path, "train", DATA, np.arange(50))
     before = (tmp_path / "train_images.npy").read_bytes()
     loaded = load_images(tmp_path, "train").images
     assert isinstance(loaded.base, np.memmap)
@@ -50,7 +50,7 @@ def test_loaded_arrays_map_their_file_where_tensorflow_can_use_it_and_never_chan
     ],
 )
 def test_a_damaged_file_is_one_line_with_its_name_and_the_command_that_makes_it(tmp_path: Path, damage):
-    save_images(tmp_path, "train", DATA)
+    save_images(tmp_path, "train", DATA, np.arange(50))
     damage(tmp_path / "train_images.npy")
     with pytest.raises(UserError, match=r"^[^\n]*(train_images\.npy|classes\.json): [^\n]*dvc repro$"):
         load_images(tmp_path, "train")

@@ -1,18 +1,15 @@
-"""Find, download, check and read raw files."""
+"""Find, download and check raw files."""
 
 import functools
-import gzip
 import hashlib
 import http.server
-import struct
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stages.base.errors import DataUnreachable, UserError
-from stages.data.raw_files import RawFile, Registry, fetch, on_this_machine, raw_folders, read_idx
+from stages.data.raw_files import RawFile, Registry, fetch, on_this_machine, raw_folders
 
 ROLES = ("train_images", "train_labels", "test_images", "test_labels")
 RIGHT = b"the right contents"
@@ -96,29 +93,3 @@ def test_a_wrong_download_is_not_kept_and_every_mirror_has_its_reason(mirror):
     for part in ("another file", "HTTPError", "ConnectionError", "data/raw", "dataset=sample"):
         assert part in str(error.value)
     assert not list(Path("data/raw").iterdir())
-
-
-IDX = b"\0\0\x08\x03" + struct.pack(">3I", 2, 3, 4) + bytes(range(24))
-
-
-def test_an_idx_file_is_read_as_it_was_written():
-    put("images.gz", gzip.compress(IDX))
-    np.testing.assert_array_equal(read_idx(Path("images.gz"), ndim=3), np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
-
-
-DAMAGED = {
-    "truncated": gzip.compress(IDX)[:-9],
-    "not gzip": b"<html>404</html>",
-    "another type": gzip.compress(b"\0\0\x0d\x03" + IDX[4:]),
-    "other dimensions": gzip.compress(b"\0\0\x08\x01" + IDX[4:]),
-    "no shape": gzip.compress(IDX[:6]),
-    "too short": gzip.compress(IDX[:-1]),
-    "too long": gzip.compress(IDX + b"\0"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_idx_file_is_refused_by_name(damage: str):
-    put("images.gz", DAMAGED[damage])
-    with pytest.raises(UserError, match=r"^images\.gz: "):
-        read_idx(Path("images.gz"), ndim=3)

@@ -51,12 +51,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone
 
 
-@pytest.fixture
-def code(own: Clone):
-    """Run Python code with the sources of the clone, in a folder of it."""
-    return lambda text, folder=own.folder: run_code(folder, text, PYTHONPATH=str(own.folder))
-
-
 @pytest.mark.dvc
 def test_the_pipeline_runs_with_all_of_them(own: Clone):
     evaluation = read_json(own.folder / "metrics/evaluation.json")
@@ -76,7 +70,7 @@ def test_the_pipeline_runs_with_all_of_them(own: Clone):
 def test_the_linter_and_the_tests_of_the_layout_pass_with_all_of_them(own: Clone):
     own.run("ruff", "check", ".")
     own.run("ruff", "format", "--check", ".")
-    tests = ("tests/test_dvc_yaml.py", "tests/test_architecture.py", "tests/training/test_networks.py", "tests/study")
+    tests = ("tests/test_dvc_yaml.py", "tests/test_architecture.py", "tests/training/test_networks.py")
     quick = "not (trains or process or dvc or acceptance)"
     own.run(sys.executable, "-m", "pytest", "-q", "-m", quick, *tests, "-p", "no:cacheprovider")
 
@@ -90,32 +84,27 @@ def test_a_comparison_over_seeds_uses_the_parameter_the_network_and_the_callback
 
 
 @pytest.mark.dvc
-def test_training_continues_with_the_bytes_of_a_run_from_nothing(own: Clone, code):
+def test_training_equals_fit_and_continues_with_the_bytes_of_a_run_from_nothing(own: Clone):
+    """Also the moving means of BatchNormalization and the counters of both Dropout layers."""
     expected = outputs_in(own.folder)
     for record in (own.folder / "models/.epochs").glob("*/00000[2-4]-*"):
         record.unlink()
-    code(STAGES)
+    parts = "head(data.train, 330), head(data.test, 330)"
+    equals_fit = f"{FIT}data = sample(); assert_equals_fit({parts}, params(network='mine', l2=0.001))"
+    run_code(own.folder, STAGES + equals_fit, PYTHONPATH=str(own.folder))
     assert outputs_in(own.folder) == expected
 
 
 @pytest.mark.process
-def test_the_loop_equals_fit_with_it(code):
-    """Also the moving means of BatchNormalization and the counters of both Dropout layers."""
-    values = "params(network='mine', l2=0.001)"
-    code(f"{FIT}data = sample(); assert_equals_fit(head(data.train, 330), head(data.test, 330), {values})")
-
-
-@pytest.mark.process
-def test_all_stages_follow_the_shape_and_the_class_names_of_a_new_data_set(tmp_path: Path, own: Clone, code):
+def test_all_stages_follow_the_shape_and_the_class_names_of_a_new_data_set(tmp_path: Path, own: Clone):
     images = write_arrays(tmp_path)
     write_params(tmp_path, dataset="my_arrays", epochs=5, batch_size=8)
     Image.fromarray(images[1]).resize((90, 50)).save(tmp_path / "photo.png")
-    code(STAGES, tmp_path)
-    code(
+    predict = (
         "import io, sys; sys.argv = ['predict', 'photo.png']; sys.stdout = io.TextIOWrapper(io.BytesIO())\n"
-        "from tools import predict; predict.main(); sys.stdout.seek(0); assert ' dog ' in sys.stdout.read()",
-        tmp_path,
+        "from tools import predict; predict.main(); sys.stdout.seek(0); assert ' dog ' in sys.stdout.read()"
     )
+    run_code(tmp_path, STAGES + predict, PYTHONPATH=str(own.folder))
     data, evaluation = (read_json(tmp_path / f"metrics/{name}.json") for name in ("data", "evaluation"))
     assert (data["dataset"], data["classes"], data["train"], data["test"]) == ("my_arrays", 2, 64, 20)
     assert re.findall(r"(?m)^(\w+),[\d.]", (tmp_path / "plots/per_class.csv").read_text()) == ["cat", "dog"]

@@ -5,10 +5,10 @@ import pytest
 
 from stages.base.errors import UserError
 from stages.data.images import Images
-from stages.evaluation.saved_models import check_saved_models, measure, measure_and_predict, predict
+from stages.evaluation.saved_models import check_saved_models, measure, measure_and_predict, predict, size_of
 from stages.training.backend import keras
 from stages.training.model import compile_model, compiled_model, evaluation_batch
-from stages.training.networks import NETWORKS
+from stages.training.networks import NETWORKS, cnn
 from tests.support.workspace import params
 
 RNG = np.random.default_rng(0)
@@ -19,12 +19,10 @@ def random_images(count: int, *shape: int) -> Images:
     return Images(pixels.astype(np.uint8), labels.astype(np.uint8), np.array([*"abc"]))
 
 
-MANY = random_images(9_000, 8, 8)  # two whole batches, and a smaller one
-FEW = random_images(100, 8, 8)
-COLOURED = random_images(5_000, 8, 8, 3)
+FEW = random_images(50, 8, 8)
 
 
-def own(shape: tuple[int, ...]) -> keras.Model:
+def own(shape: tuple[int, ...], *_: object) -> keras.Model:
     """Return a network with layers that depend on the batch and with both kinds of regularization."""
     layers = keras.layers
     return keras.Sequential(
@@ -41,25 +39,25 @@ def own(shape: tuple[int, ...]) -> keras.Model:
 
 
 @pytest.mark.trains
-@pytest.mark.parametrize("network", ["dense", "cnn", "own"])
-def test_one_pass_gives_what_evaluate_and_predict_of_keras_give_to_the_bit(network: str):
-    for sets in ([MANY, FEW], [COLOURED]):
-        shape = sets[0].images.shape[1:]
-        model = own(shape) if network == "own" else NETWORKS[network].build(shape, 3, params())
-        compile_model(model, "adam", 0.001)
-        size = evaluation_batch(model)
-        for data in sets:
-            measured, probabilities = measure_and_predict(model, data)
-            found = model.evaluate(data.images, data.labels, batch_size=size, verbose=0, return_dict=True)
-            assert measured.accuracy == found["accuracy"]
-            if network == "own":  # Keras's loss includes the penalties
-                cross_entropy = keras.losses.sparse_categorical_crossentropy(data.labels, probabilities)
-                assert measured.loss == pytest.approx(float(np.mean(cross_entropy)), rel=1e-5)
-                assert measured.loss + measured.penalty == pytest.approx(found["loss"], rel=1e-6)
-            else:
-                assert (measured.loss, measured.penalty) == (found["loss"], None)
-            np.testing.assert_array_equal(probabilities, model.predict(data.images, batch_size=size, verbose=0))
-            np.testing.assert_array_equal(probabilities, predict(model, data.images))
+@pytest.mark.parametrize("build", [*(network.build for network in NETWORKS.values()), own])
+def test_one_pass_gives_what_evaluate_and_predict_of_keras_give_to_the_bit(monkeypatch, build):
+    monkeypatch.setattr("stages.training.model.MOST_IMAGES", 64)  # in a batch
+    many, few = random_images(1000, 8, 8, 3), random_images(10, 8, 8, 3)  # the last batch is smaller
+    model = build((8, 8, 3), 3, params())
+    compile_model(model, "adam", 0.001)
+    size = evaluation_batch(model)
+    for data in (many, few):
+        measured, probabilities = measure_and_predict(model, data)
+        found = model.evaluate(data.images, data.labels, batch_size=size, verbose=0, return_dict=True)
+        assert measured.accuracy == found["accuracy"]
+        if build == own:  # Keras's loss includes the penalties
+            cross_entropy = keras.losses.sparse_categorical_crossentropy(data.labels, probabilities)
+            assert measured.loss == pytest.approx(float(np.mean(cross_entropy)), rel=1e-5)
+            assert measured.loss + measured.penalty == pytest.approx(found["loss"], rel=1e-6)
+        else:
+            assert (measured.loss, measured.penalty) == (found["loss"], None)
+        np.testing.assert_array_equal(probabilities, model.predict(data.images, batch_size=size, verbose=0))
+        np.testing.assert_array_equal(probabilities, predict(model, data.images))
 
 
 def test_a_model_is_measured_with_its_current_weights():
@@ -74,3 +72,10 @@ def test_models_of_different_trainings_disagree():
     assert check_saved_models(one, one, FEW) == measure(one, FEW)
     with pytest.raises(UserError, match="disagree"):
         check_saved_models(one, other, FEW)
+
+
+def test_the_size_of_a_model_counts_a_product_and_a_sum_as_two_operations():
+    size = size_of(cnn((28, 28), 10, params()))
+    assert size.parameters == 320 + 18_496 + 7 * 7 * 64 * 100 + 100 + 1_010
+    products = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 64 + 7 * 7 * 64 * 100 + 100 * 10
+    assert 2 * products < size.operations < 2.1 * products

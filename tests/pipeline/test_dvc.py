@@ -71,12 +71,11 @@ def test_make_back_repairs_what_a_kill_left_and_keeps_a_persons_own_files(clone:
     assert clone.git_status().split() == ["M", "stages/evaluate.py"]
 
 
-@pytest.mark.parametrize("changes", [("dropout=1.5",), ("learning_rate=1e30", "optimizer=sgd")])
-def test_a_stage_that_fails_loses_nothing(clone: Clone, changes: tuple[str, ...]):
+def test_a_stage_that_fails_loses_nothing(clone: Clone):
     before = clone.outputs()
-    failed = clone.dvc("exp", "run", *(word for change in changes for word in ("-S", change)), check=False)
+    failed = clone.dvc("exp", "run", "-S", "learning_rate=1e30", "-S", "optimizer=sgd", check=False)
     assert failed.returncode
-    assert changes[0].split("=")[0] in failed.stderr
+    assert "learning_rate" in failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
     assert clone.outputs() == before
     clone.run("git", "restore", "--source=HEAD", "--staged", "--worktree", "params.yaml", "dvc.lock")

@@ -45,9 +45,8 @@ def forget_remotes(clone: Clone) -> None:
     clone.dvc("config", "--local", "core.site_cache_dir", str(clone.folder.with_suffix(".site")))
 
 
-@pytest.mark.parametrize(
-    "remote", [pytest.param(in_s3, marks=NEEDS_S3), pytest.param(in_a_folder, marks=pytest.mark.acceptance)]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("remote", [pytest.param(in_s3, marks=NEEDS_S3), in_a_folder])
 def test_another_machine_pulls_results_and_experiments_and_is_up_to_date(clone: Clone, tmp_path, monkeypatch, remote):
     bare, second = str(tmp_path / "team.git"), Clone.at(tmp_path / "second")
     with remote(monkeypatch, tmp_path / "storage") as (url, endpoint):

@@ -52,12 +52,11 @@ COLORS = Images(np.zeros((5, 32, 32, 3), np.uint8), LABELS, np.array(["a|b", "c"
 
 
 def test_a_card_for_a_folder_of_images_names_the_folder_and_has_no_license():
-    run = small_run(
-        test=COLORS, data={"dataset": "images"}, params={"image_dir": "data/mine", "color_mode": "rgb", "dropout": 0.0}
-    )
-    text = card(run)
+    params = {"image_dir": "data/mine", "color_mode": "rgb", "network": "cnn", "dropout": 0.0}
+    text = card(small_run(test=COLORS, data={"dataset": "images"}, params=params))
     assert "`data/mine`" in text
     assert "uint8 [n, 32, 32, 3]" in text
+    assert "two convolutions (32 and 64 filters, 3 x 3)" in text
     assert "Dropout" not in text
     assert r"a\|b" in tables(text)
     assert re.search(r"(?m)^Classes without test images.*: untested\.$", text)

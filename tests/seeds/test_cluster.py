@@ -1,20 +1,20 @@
-"""Trainings on a real Dask scheduler with real workers, each in an empty folder with a home of its own."""
+"""Trainings on a real Dask scheduler with real workers."""
 
-import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from distributed import SpecCluster
+from distributed.deploy.subprocess import SubprocessCluster, SubprocessWorker
 
-from seeds import cluster as module
 from seeds import engine
+from seeds.cluster import workers
+from seeds.training import train_group
 from stages.base.errors import ProjectError
 from tests.seeds.test_engine import training
 from tests.support.workspace import ROOT
@@ -22,99 +22,59 @@ from tests.support.workspace import ROOT
 pytestmark = pytest.mark.process
 
 
-class Cluster:
-    """A scheduler and two workers of one thread; nobody starts a dead worker again."""
-
-    def __init__(self, folder: Path, started: ExitStack) -> None:
-        self.folder, self.started, self.file = folder, started, folder / "scheduler.json"
-        self._start("scheduler", "scheduler", "--port", "0")
-        wait_until(self.file.exists)
-        self.address = json.loads(self.file.read_text())["address"]
-        words = ("worker", "--no-nanny", "--nthreads", "1", "--local-directory", ".")
-        self.workers = {name: self._start(name, *words, "--name", name) for name in ("one", "other")}
-        for name in self.workers:
-            wait_until(lambda name=name: "Registered to" in (self.folder / name / "log").read_text())
-
-    def _start(self, name: str, *words: str) -> subprocess.Popen:
-        home = self.folder / name
-        home.mkdir()
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"HOME": str(home)}
-        network = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(self.file))
-        with (home / "log").open("w") as log:
-            process = subprocess.Popen(
-                ["dask", *words, *network], cwd=home, env=environment, start_new_session=True,
-                stdout=subprocess.DEVNULL, stderr=log,
-            )  # fmt: skip
-        self.started.callback(end, process)
-        return process
-
-    def trains(self, name: str) -> list[psutil.Process]:
-        """Return the trainings that run in a worker's folder."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, FileNotFoundError):
-                if self.folder / name in Path(process.cwd()).parents and "seeds.cluster" in process.cmdline():
-                    found.append(process)
-        return found
+@pytest.fixture
+def cluster(prepared: Path) -> Iterator[SpecCluster]:
+    """A scheduler and two workers, which do not find the project's code; nobody starts a dead worker again."""
+    with SubprocessCluster(
+        worker_class="distributed.Worker", n_workers=2, threads_per_worker=1, dashboard_address=None,
+        worker_kwargs={"local_directory": "workers"},
+    ) as started:  # fmt: skip
+        started.wait_for_workers(2)  # or only one would have the code and the data
+        yield started
 
 
-def end(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 60) -> None:
-    last = time.monotonic() + seconds
+def wait_until(is_so: Callable[[], object]) -> None:
+    last = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < last
         time.sleep(0.1)
 
 
-@pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with ExitStack() as started:
-        yield Cluster(tmp_path_factory.mktemp("cluster"), started)
-
-
 @pytest.mark.acceptance
-def test_a_killed_worker_takes_its_training_with_it_another_one_trains_it_and_a_killed_client_ends_it(
-    prepared: Path, cluster: Cluster
-):
+def test_a_killed_worker_takes_its_training_with_it_another_one_trains_it_and_a_killed_client_ends_it(cluster):
+    def trainings(worker: SubprocessWorker) -> list[psutil.Process]:
+        return psutil.Process(worker.process.pid).children()
+
     code = (
         "from seeds import engine; from tests.seeds.test_engine import training;"
-        f"engine.run([training(epochs=100_000, patience=None)], scheduler={cluster.address!r})"
+        f"engine.run([training(epochs=100_000, patience=None)], scheduler={cluster.scheduler_address!r})"
     )
     client = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
-    wait_until(lambda: cluster.trains("one") or cluster.trains("other"))
-    first, second = ("one", "other") if cluster.trains("one") else ("other", "one")
-    running = cluster.trains(first)
-    cluster.workers[first].kill()
+    one, other = cluster.workers.values()
+    wait_until(lambda: trainings(one) or trainings(other))
+    first, second = (one, other) if trainings(one) else (other, one)
+    running = trainings(first)
+    psutil.Process(first.process.pid).kill()
     _, alive = psutil.wait_procs(running, timeout=10)
     assert not alive
-    wait_until(lambda: cluster.trains(second))
+    wait_until(lambda: trainings(second))
     client.kill()
     client.wait()
-    wait_until(lambda: not cluster.trains(second), seconds=30)
+    wait_until(lambda: not trainings(second))
 
 
-ASKED = [
-    training(seed=1), training(seed=1, patience=None), training(300, seed=2),
-    training(network="cnn", hidden_units=8, epochs=1),
-]  # fmt: skip
+def test_workers_give_the_rows_of_this_machine_or_the_reason(here: Path, cluster):
+    asked = [training(300), training(300, patience=None)]
+    with workers(cluster.scheduler_address, {"keras": "0"}) as submit:
+        other_versions = submit(asked, True)
+        results = engine.run(asked, scheduler=cluster.scheduler_address)
+        with pytest.raises(RuntimeError, match=r"expected \{'keras'"):
+            other_versions.result()
+    assert list((here / "workers").rglob("models/.epochs"))
+    assert results == train_group(asked)
 
 
-def test_workers_in_empty_folders_give_the_rows_of_this_machine(prepared: Path, cluster: Cluster, monkeypatch):
-    there = engine.run(ASKED, scheduler=cluster.address)
-    used = [name for name in cluster.workers if list((cluster.folder / name).rglob("stages/train.py"))]
-    assert used == ["one", "other"]
-    remembered = sorted(path.name for path in Path("models/.trainings").iterdir())
-    Path("models/.trainings").rename("there")
-    assert engine.run(ASKED, jobs=2) == there
-    assert sorted(path.name for path in Path("models/.trainings").iterdir()) == remembered
-
-
-def test_without_a_scheduler_at_the_address_it_is_one_line(prepared: Path, monkeypatch):
-    monkeypatch.setattr(module, "TIMEOUT", 1)
-    with pytest.raises(ProjectError, match="no scheduler"):
-        engine.run([training()], scheduler="tcp://127.0.0.1:1")
+def test_without_a_scheduler_at_the_address_it_is_one_line(monkeypatch):
+    monkeypatch.setattr("seeds.cluster.TIMEOUT", 0.1)
+    with pytest.raises(ProjectError, match="no scheduler"), workers("tcp://127.0.0.1:1", {}):
+        pass

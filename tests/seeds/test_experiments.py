@@ -9,8 +9,6 @@ from seeds.experiments import NAMES, read_experiments
 from stages.base.errors import UserError
 from tests.support.workspace import params
 
-COMMITTED = params()
-
 
 def row(seed: int = 1, loss: float = 0.5, state: str = "", typ: str = "branch_commit", **changes: object) -> dict:
     values = params(**changes, seed=seed).model_dump()
@@ -20,19 +18,14 @@ def row(seed: int = 1, loss: float = 0.5, state: str = "", typ: str = "branch_co
     return {"typ": typ, "State": state, **metrics, **text, "params.yaml:epochs": str(epochs), "stages/training": "a"}
 
 
-def write(path: Path, *rows: dict) -> Path:
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
+def read(folder: Path, *rows: dict) -> tuple[pd.DataFrame, str, list[str]]:
+    pd.DataFrame(rows).to_csv(folder / "a.csv", index=False)
+    return read_experiments(folder / "a.csv", params())
 
 
 def test_experiments_that_succeeded_are_trainings_of_settings(tmp_path):
-    table = write(
-        tmp_path / "experiments.csv",
-        row(typ="baseline"),
-        *(row(seed, dropout=rate, patience=patience) for seed in (1, 2) for rate, patience in ((0.3, 2), (0.5, None))),
-        row(2, dropout=0.5, patience=None),  # once more
-    )
-    frame, baseline, notes = read_experiments(table, COMMITTED)
+    rows = [row(seed, dropout=rate, patience=patience) for seed in (1, 2) for rate, patience in ((0.3, 2), (0.5, None))]
+    frame, baseline, notes = read(tmp_path, row(typ="baseline"), *rows, rows[-1])
     assert baseline == "dropout 0.3, patience 2"
     assert sorted(zip(frame["setting"], frame["seed"], strict=True)) == [
         ("dropout 0.3, patience 2", 1), ("dropout 0.3, patience 2", 2),
@@ -53,20 +46,14 @@ def test_experiments_that_succeeded_are_trainings_of_settings(tmp_path):
     ],
 )
 def test_an_experiment_that_cannot_be_compared_is_left_out_with_the_reason(tmp_path, other: dict, reason: str):
-    frame, _, (note,) = read_experiments(write(tmp_path / "a.csv", row(1), row(2), other), COMMITTED)
+    frame, _, (note,) = read(tmp_path, row(1), row(2), other)
     assert len(frame) == 2
     assert reason in note
 
 
-@pytest.mark.parametrize("contents", [None, "", "a,b\n1,2\n", "\x00\xff"])
-def test_another_file_is_refused(tmp_path, contents: str | None):
-    path = tmp_path / "a.csv"
-    if contents is not None:
-        path.write_text(contents, encoding="latin-1")
-    with pytest.raises(UserError, match=r"a\.csv: "):
-        read_experiments(path, COMMITTED)
-
-
-def test_without_the_committed_setting_there_is_nothing_to_compare_with(tmp_path):
-    with pytest.raises(UserError, match="no experiment has the committed parameters"):
-        read_experiments(write(tmp_path / "a.csv", row(dropout=0.5)), COMMITTED)
+@pytest.mark.parametrize(
+    ("content", "reason"), [({"a": 1}, "not a table"), (row(dropout=0.5), "no experiment has the committed parameters")]
+)
+def test_another_table_is_refused(tmp_path, content: dict, reason: str):
+    with pytest.raises(UserError, match=rf"a\.csv: {reason}"):
+        read(tmp_path, content)

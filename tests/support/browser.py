@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def faults(browser: Browser, path: Path, scheme: str = "light") -> list[str]:
-    """Return a page's errors, the files that it requests, pictures that are absent, and what axe-core finds."""
+    """Return a page's errors on a phone, the files that it requests, absent pictures, and what axe-core finds."""
     context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": 360, "height": 780})
     page, address, found = context.new_page(), path.resolve().as_uri(), []
     page.on("console", lambda message: found.append(f"console: {message.text}"))
@@ -42,6 +42,7 @@ def faults(browser: Browser, path: Path, scheme: str = "light") -> list[str]:
     page.goto(address)
     missing = page.evaluate("[...document.images].filter(image => !image.naturalWidth).map(image => image.alt)")
     found += [f"no picture: {alt}" for alt in missing]
+    found += ["wider than the screen"] if page.evaluate("document.body.scrollWidth > innerWidth") else []
     axe = Axe().run(page)
     found += [axe.generate_report()] if axe.violations_count else []
     context.close()

@@ -10,7 +10,6 @@ from stages.report.documents import Run
 from stages.training.result import TrainingResult
 
 LABELS = np.array([0, 1, 1, 0, 2], np.uint8)
-HOW = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 TEST = Images(
     np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * np.ones((1, 2, 2), np.uint8), LABELS, np.array(["a", "b", "c"])
 )

@@ -6,7 +6,7 @@ import pytest
 
 from stages.base.params import METRICS
 from stages.training.backend import keras
-from stages.training.callbacks import checkpoint, early_stopping, without_batch_events
+from stages.training.callbacks import checkpoint, early_stopping
 from stages.training.result import best_epoch, mode
 from tests.support.callbacks import VAL_LOSS, play
 
@@ -65,13 +65,3 @@ def test_no_patience_is_no_early_stopping():
 
 def test_accuracies_are_better_when_higher_and_losses_when_lower():
     assert [mode(monitor) for monitor in METRICS] == ["min", "max", "min", "max"]
-
-
-class EveryBatch(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        raise AssertionError
-
-
-def test_a_callback_that_waits_for_batches_is_named():
-    assert without_batch_events([EveryBatch(), keras.callbacks.TerminateOnNaN()]) == ["EveryBatch", "TerminateOnNaN"]
-    assert without_batch_events([keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)]) == []

@@ -3,21 +3,17 @@
 import errno
 import os
 import shutil
-import subprocess
-import sys
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from stages.base.params import Logs
 from stages.training import store
-from stages.training.store import StoredEpochs, digest
-from tests.support.workspace import ROOT
+from stages.training.store import StoredEpochs
 
 
 class Variable:
@@ -37,23 +33,24 @@ class Variable:
 class Training:
     """Two variables, and a function that computes an epoch and records its calls."""
 
-    def __init__(self, key: str = "key", folder: Path = Path("store"), scale: float = 1.5) -> None:
+    def __init__(self, key: str = "key") -> None:
         self.variables = [Variable(np.arange(6, dtype=np.float32).reshape(2, 3)), Variable(np.int64(0))]
         self.calls: list[int] = []
-        self.scale = scale
-        self.epochs = StoredEpochs(self.compute, self.variables, key, folder)
+        self.epochs = StoredEpochs(self.compute, self.variables, key, Path("store"))
 
     def compute(self, epoch: int) -> Logs:
         self.calls.append(epoch)
         weights, counter = self.variables
-        weights.value = weights.value * np.float32(self.scale) + epoch
+        weights.value = weights.value * np.float32(1.5) + epoch
         counter.value = np.array(counter.value + 1)
         return {"loss": 0.1 + float(weights.value.sum()) / 3, "accuracy": 1 / 3}
 
+    def results(self, run_epoch: Callable[[int], Logs], epochs: int) -> list:
+        return [[run_epoch(epoch) for epoch in range(epochs)], *(each.value.tolist() for each in self.variables)]
+
     def run(self, epochs: int) -> list:
         with self.epochs:
-            logs = [self.epochs(epoch) for epoch in range(epochs)]
-        return [logs, *(variable.value.tolist() for variable in self.variables)]
+            return self.results(self.epochs, epochs)
 
 
 @pytest.fixture(autouse=True)
@@ -63,14 +60,9 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 
 
 def clean(epochs: int) -> list:
-    """Return the results of a training with an empty store."""
-    return Training(folder=Path(f"nothing-{epochs}-{time.monotonic_ns()}")).run(epochs)
-
-
-def record(epoch: int, key: str = "key") -> Path:
-    """Return the record of an epoch, from 1."""
-    (path,) = (Path("store") / key).glob(f"{epoch:06}-*")
-    return path
+    """Return the results of a training without a store."""
+    training = Training()
+    return training.results(training.compute, epochs)
 
 
 def records(key: str = "key") -> list[Path]:
@@ -83,34 +75,27 @@ def test_what_was_computed_is_read_back_to_the_bit():
     assert (first.calls, again.calls) == ([0, 1, 2], [])
     assert more.run(5) == clean(5)
     assert more.calls == [3, 4]
-    assert fewer.run(2) == clean(2)
+    assert more.epochs.summary() == "epochs 1-3 read back (computed before, in models/.epochs), 4-5 computed"
+    assert fewer.run(1) == clean(1)
     assert fewer.calls == []
+    assert fewer.epochs.summary().startswith("epochs 1 read back")
 
 
 DAMAGES = {
     "torn": lambda path: path.write_bytes(path.read_bytes()[:-1]),
     "empty": lambda path: path.write_bytes(b""),
     "one bit": lambda path: path.write_bytes(path.read_bytes()[:250] + b"?" + path.read_bytes()[251:]),
-    "another epoch's": lambda path: shutil.copy(record(1), path),
+    "another epoch's": lambda path: shutil.copy(records()[0], path),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_record_is_computed_again(damage: str):
+def test_from_a_damaged_record_on_epochs_are_computed_again(damage: str):
     Training().run(4)
-    DAMAGES[damage](record(3))
+    DAMAGES[damage](records()[2])
     again, repaired = Training(), Training()
     assert again.run(4) == repaired.run(4) == clean(4)
-    assert (again.calls, repaired.calls) == ([2], [])
-    assert again.epochs.summary().startswith("epochs 1-2, 4 read back")
-
-
-def test_a_record_of_another_key_is_not_used():
-    Training(key="other", scale=2).run(2)
-    shutil.copytree("store/other", "store/key")
-    training = Training()
-    assert training.run(2) == clean(2)
-    assert training.calls == [0, 1]
+    assert (again.calls, repaired.calls) == ([2, 3], [])
 
 
 def test_a_record_is_used_only_from_the_state_in_which_it_was_computed():
@@ -146,90 +131,58 @@ def full(*arguments):
     ],
 )
 def test_a_store_that_cannot_be_written_is_one_line_and_training_goes_on(damage, keyword: str, monkeypatch, capsys):
-    expected = clean(3)
     damage(monkeypatch)
     training = Training()
-    assert training.run(3) == expected
-    assert training.calls == [0, 1, 2]
+    assert training.run(3) == clean(3)
     (line,) = capsys.readouterr().err.splitlines()
     assert keyword in line
     assert list(Path("store").glob("key/*")) == []
 
 
-@pytest.mark.process
-def test_a_second_process_reads_what_is_there_then_waits_and_reads_the_rest(capsys):
-    Training().run(2)
-    code = (
-        "import sys, time; from pathlib import Path; from tests.training.test_store import Training\n"
-        "training = Training(folder=Path('store'))\n"
-        "with training.epochs:\n"
-        "    for epoch in range(4): training.epochs(epoch)\n"
-        "    print('computed', flush=True); sys.stdin.readline()\n"
-        "    training.epochs(4)"
-    )
-    first = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert first.stdout.readline() == "computed\n"
-    reader = Training()
-    assert reader.run(4) == clean(4)  # while the first still computes
-    assert reader.calls == []
+@pytest.mark.parametrize(("stored", "note"), [(True, "after epoch 2 (stored: 1-2)"), (False, "after epoch 2")])
+def test_an_interruption_names_the_epochs_that_are_finished(stored: bool, note: str):
+    Training().run(1)
+    training = Training()
+    training.epochs.writable = stored
+    training.run(2)
+    stop = KeyboardInterrupt()
+    training.epochs.__exit__(KeyboardInterrupt, stop, None)
+    assert stop.__notes__ == [note]
 
-    waiting = Training()
+
+def test_a_second_training_reads_what_is_there_then_waits_and_reads_the_rest(capsys):
+    computing, reading, waiting = Training(), Training(), Training()
     results = []
-    thread = threading.Thread(target=lambda: results.append(waiting.run(5)))
-    thread.start()
-    thread.join(0.5)
-    assert thread.is_alive()
-    first.communicate("go on\n")
+    thread = threading.Thread(target=lambda: results.append(waiting.run(5)), daemon=True)
+    with computing.epochs:
+        computing.results(computing.epochs, 4)
+        assert reading.run(4) == clean(4)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        computing.epochs(4)
     thread.join(20)
     assert results == [clean(5)]
-    assert waiting.calls == []
+    assert (reading.calls, waiting.calls) == ([], [])
     assert "another process" in capsys.readouterr().err
 
 
-def share_is(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the bytes that the store may have."""
+def test_the_least_recently_used_keys_make_room_on_a_full_disk(monkeypatch):
+    for age, key in enumerate(("c", "b", "a")):
+        Training(key).run(4)
+        os.utime(Path("store") / key, (1000 + age, 1000 + age))
+    room = sum(path.stat().st_size for key in "abc" for path in records(key))
 
     def usage(path: Path) -> SimpleNamespace:
-        return SimpleNamespace(free=cap / store.SHARE - sum(file.stat().st_size for file in path.rglob("0*")))
+        return SimpleNamespace(free=store.SPARE + room - sum(file.stat().st_size for file in path.rglob("0*")))
+
+    def left() -> dict[str, int]:
+        return {folder.name: len(records(folder.name)) for folder in Path("store").iterdir() if folder.is_dir()}
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
-
-
-def test_the_least_recently_used_keys_in_which_no_process_computes_are_evicted_whole(monkeypatch):
-    for key in ("a", "b", "c"):
-        Training(key=key).run(4)
-    share_is(3 * sum(path.stat().st_size for path in records("a")), monkeypatch)
-    for age, key in enumerate(("c", "b", "a")):
-        os.utime(Path("store") / key, (1000 + age, 1000 + age))
-    Training(key="c").run(4)  # used now, so b is the least recently used
-    with FileLock("store/b.lock"):
-        Training(key="d").run(4)
-    left = {path.name for path in Path("store").iterdir() if path.is_dir()}
-    assert left == {"b", "c", "d"}
-    assert all(len(records(key)) == 4 for key in left)
-
-
-def test_a_training_larger_than_the_cap_goes_on_without_the_store(monkeypatch, capsys):
-    Training(folder=Path("measure")).run(1)
-    (measured,) = Path("measure/key").iterdir()
-    share_is(2 * measured.stat().st_size + 10, monkeypatch)
-    training = Training()
-    assert training.run(4) == clean(4)
-    assert len(records()) == 2
-    assert "share of the free disk" in capsys.readouterr().err
-    again = Training()
-    assert again.run(4) == clean(4)
-    assert again.calls == [2, 3]
-
-
-def test_lists_with_the_same_bytes_have_different_digests():
-    lists = [
-        (b"ab", b"c"), (b"a", b"bc"), (b"abc",), ("abc",), (np.frombuffer(b"abc", np.uint8),), (b"abc", b""),
-        (np.zeros(4, np.int32),), (np.zeros((2, 2), np.int32),), (np.zeros(4, np.float32),), (np.zeros(2, np.int64),),
-    ]  # fmt: skip
-    assert len({digest(*parts) for parts in lists}) == len(lists)
-    transposed = np.arange(6).reshape(2, 3).T
-    assert digest(transposed) == digest(transposed.copy())
+    Training("c").run(4)  # used now, so b is the least recently used
+    Training("d").run(4)
+    assert left() == {"a": 4, "c": 4, "d": 4}
+    room = 0
+    assert Training("e").run(4) == clean(4)
+    assert left() == {"e": 4}
