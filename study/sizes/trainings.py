@@ -6,7 +6,7 @@ Its stage is frozen: DVC uses its tables without running it. After a change of s
 """
 
 from seeds import engine
-from seeds.training import History, Training
+from seeds.training import Training
 from stages.base.files import save_csv
 from stages.base.inputs import Inputs
 from stages.base.params import TrainingParams, written
@@ -20,7 +20,7 @@ def training(grid: Grid, seed: int, cell: Cell) -> Training:
     return Training(grid.networks[cell.network].params(seed=seed, dropout=cell.dropout, patience=None), cell.images)
 
 
-def rows(cell: Cell, seed: int, params: TrainingParams, history: History) -> list[list]:
+def rows(cell: Cell, seed: int, params: TrainingParams, history: dict[str, list[float]]) -> list[list]:
     """Return two rows for a training: as it ran, and stopped early with the patience of the parameters."""
     table = []
     for patience in (None, params.patience):
