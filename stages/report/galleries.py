@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -11,7 +12,6 @@ from stages.data.images import Images
 from stages.report.style import WIDTH, WRONG, shortened
 
 GREY = {"cmap": "gray", "vmin": 0, "vmax": 255}  # not the range of each image, so that a faint one looks faint
-COLUMNS = 5  # of mistakes
 TITLE = 0.5  # inches
 
 
@@ -45,16 +45,15 @@ def most_confident_mistakes(
     return finding, mistakes
 
 
-def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray) -> Figure:
+def worst_mistakes(test: Images, predicted: np.ndarray, confidence: np.ndarray, columns: int = 5) -> Figure:
     """Draw the most confident mistakes, each above its captions (see `most_confident_mistakes`)."""
     finding, mistakes = most_confident_mistakes(test, predicted, confidence)
-    rows = max(1, -(-len(mistakes) // COLUMNS))
-    figure = _figure(finding, rows, image=1.12, caption=0.48)
-    images = dark_on_white(test, [mistake.index for mistake in mistakes])
-    for place, (image, mistake) in enumerate(zip(images, mistakes, strict=True), 1):
-        axes = figure.add_subplot(rows, COLUMNS, place, frame_on=False, xticks=[], yticks=[])
-        axes.imshow(image, **GREY)
-        axes.set_xlabel(f"{mistake.answer}\n{mistake.truth}", fontsize=9)
+    rows = [mistakes[start : start + columns] for start in range(0, len(mistakes), columns)] or [[]]
+    figure, all_axes = _rows(finding, len(rows), image=1.12, caption=0.48)
+    for axes, row in zip(all_axes, rows, strict=True):
+        images = dark_on_white(test, [mistake.index for mistake in row])
+        captions = {column: f"{mistake.answer}\n{mistake.truth}" for column, mistake in enumerate(row)}
+        _draw_row(axes, images, columns, margin=0.3, captions=captions)
     return figure
 
 
@@ -64,24 +63,17 @@ def examples(test: Images, predicted: np.ndarray, columns: int = 10) -> Figure:
     members = [np.flatnonzero(test.labels == number) for number in range(len(test.classes))]
     drawn = np.concatenate([indices[:columns] for indices in members])
     finding = f"{np.sum(~right[drawn])} of these {len(drawn)} test images misclassified (framed)"
-    figure = _figure(finding, len(members), image=0.56, caption=0.28, left=1.6)
-    height, width, *colors = test.images.shape[1:]
-    step = width + width // 3 + 1  # pixels from one image to the next
-    for place, (name, indices) in enumerate(zip(test.classes, members, strict=True), 1):
+    figure, all_axes = _rows(finding, len(members), image=0.56, caption=0.28, left=1.4)
+    for axes, name, indices in zip(all_axes, test.classes, members, strict=True):
         first = indices[:columns]
-        row = np.full((columns, height, step, *colors), 255, np.uint8)
-        row[: len(first), :, :width] = dark_on_white(test, first)
-        axes = figure.add_subplot(len(members), 1, place, frame_on=False, yticks=[])
-        axes.imshow(np.concatenate(row, axis=1), **GREY)
-        axes.grid(visible=False)
+        answers = {
+            column: f"{shortened(test.classes[predicted[index]], 11)}?"
+            for column, index in enumerate(first)
+            if not right[index]
+        }
+        _draw_row(axes, dark_on_white(test, first), columns, margin=0.18, captions=answers, framed=True)
         share = f"{right[indices].sum():,} of {len(indices):,} right" if len(indices) else "no test image"
         axes.set_ylabel(f"{shortened(name)}\n{share}", fontsize=9, rotation=0, ha="right", va="center")
-        wrong = np.flatnonzero(~right[first])  # the columns
-        for column in wrong:
-            axes.add_patch(Rectangle((column * step - 0.5, -0.5), width, height, **WRONG, clip_on=False))
-        answers = [f"{shortened(test.classes[predicted[index]], 11)}?" for index in first[wrong]]
-        axes.set_xticks(wrong * step + width / 2 - 0.5, answers, fontsize=8)
-        axes.tick_params(length=0)
     return figure
 
 
@@ -92,12 +84,30 @@ def dark_on_white(data: Images, indices: Sequence[int]) -> np.ndarray:
     return 255 - images if images.ndim == 3 and np.median(corners) < 32 else images
 
 
-def _figure(title: str, rows: int, image: float, caption: float, left: float = 0) -> Figure:
-    """Return a figure for rows of images with captions below, all in inches, and space on the left."""
+def _rows(title: str, rows: int, image: float, caption: float, left: float = 0) -> tuple[Figure, np.ndarray]:
+    """Return a figure and the axes of its rows: images with captions below, all in inches, and space on the left."""
     height = TITLE + rows * (image + caption)
     figure = Figure(figsize=(WIDTH, height))
     figure.suptitle(title, y=1 - 0.1 / height, va="top")
     figure.subplots_adjust(
-        left=left / WIDTH, right=1, bottom=caption / height, top=1 - TITLE / height, hspace=caption / image, wspace=0
+        left=left / WIDTH, right=1, bottom=caption / height, top=1 - TITLE / height, hspace=caption / image
     )
-    return figure
+    return figure, figure.subplots(rows, squeeze=False)[:, 0]
+
+
+def _draw_row(
+    axes: Axes, images: np.ndarray, columns: int, *, margin: float, captions: dict[int, str], framed: bool = False
+) -> None:
+    """Draw at most this many images, with a share of their width on both sides; some columns have captions."""
+    height, width, *colors = images.shape[1:]
+    edge = max(1, int(margin * width))
+    step = width + 2 * edge
+    row = np.full((columns, height, step, *colors), 255, np.uint8)
+    row[: len(images), :, edge : edge + width] = images
+    axes.imshow(np.concatenate(row, axis=1), **GREY)
+    axes.set(frame_on=False, yticks=[])
+    axes.set_xticks([(column + 0.5) * step - 0.5 for column in captions], captions.values(), fontsize=8)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    for column in captions if framed else ():
+        axes.add_patch(Rectangle((column * step + edge - 0.5, -0.5), width, height, **WRONG, clip_on=False))
