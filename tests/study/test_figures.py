@@ -62,18 +62,18 @@ def test_the_findings_show_each_difference_with_its_interval_and_the_better_side
 
 
 def test_patience_shows_what_it_keeps_and_what_it_costs_and_no_band_goes_beyond_the_seeds():
-    epochs = {"adam": np.array([[2, 3, 3], [1, 3, 3]])}
+    epochs = {"adam": np.array([[2, 3, 3], [1, 3, 2]])}
     losses = np.array([[0.6, 0.4, 0.3995], [0.8, 0.4, 0.3995]])
     figure = patience(np.array([1, 2, 3]), {"adam": losses}, epochs)
     left, right = figure.axes
     assert drawn(left)["adam"] == [[1, 0.7], [2, 0.4], [3, 0.3995]]
-    assert drawn(right)["adam"] == [[1, 1.5], [2, 3], [3, 3]]
+    assert drawn(right)["adam"] == [[1, 1.5], [2, 3], [3, 2.5]]
     (band,) = right.collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (1, 3)
     assert figure.get_suptitle() == (
         "Patience 2 keeps what patience 3 keeps, to 0.001 of validation loss,\n"
-        "and runs 3.0 epochs on average instead of 3.0"
+        "and runs 3.0 epochs on average instead of 2.5"
     )
 
 

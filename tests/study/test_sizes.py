@@ -17,12 +17,9 @@ from stages import prepare
 from stages.base.errors import ProjectError, UserError
 from stages.base.params import METRICS
 from study.sizes import effects, trainings
-from study.sizes.grid import TABLES, Cell, read_grid
+from study.sizes.grid import GRID, TABLES, Cell, read_grid
 from study.stopping import stop_early
-from tests.study.small import small_sizes
 from tests.support.workspace import ROOT, run_stages
-
-PAGES = ("README.md", "README.ko.md")
 
 
 def invented(training: Training) -> dict[str, list[float]]:
@@ -39,9 +36,13 @@ def invented_results(asked: list[Training], store: bool) -> list[Result]:
 
 @pytest.fixture
 def sizes(tmp_path: Path, monkeypatch) -> Path:
-    """A folder with tables of invented trainings, made the current one."""
-    small_sizes(tmp_path)
+    """A folder, made the current one, with a design of two seeds and eight epochs and tables of invented trainings."""
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "study", "study")
+    design = yaml.safe_load(GRID.read_text(encoding="utf-8"))
+    for network in design["networks"].values():
+        network.update(seeds=2, images=[network["images"][0], network["images"][-1]], epochs=8)
+    GRID.write_text(yaml.safe_dump(design), encoding="utf-8")
     monkeypatch.setattr(engine, "run", invented_results)
     trainings.main()
     return tmp_path
@@ -56,23 +57,24 @@ def test_every_training_has_a_row_with_early_stopping_and_one_without(sizes):
     counts = [len(table.groupby(["network", "images", "dropout", "seed", "early_stopping"])) for table in made.values()]
     assert counts == [2 * 2 * 3 * 2 * 2, 2 * 2 * 2 * 2]
     for row in pd.concat(made.values()).itertuples():
-        params, _ = training = trainings.training(grid, row.seed, Cell(row.network, row.images, row.dropout))
-        assert params.patience is None
-        assert (params.network, params.epochs) == (row.network.split("-")[0], 8)
+        params, images = training = trainings.training(grid, row.seed, Cell(row.network, row.images, row.dropout))
+        assert (params.seed, images, params.dropout) == (row.seed, row.images, row.dropout)
+        assert (params.network, params.epochs, params.patience) == (row.network.split("-")[0], 8, None)
         stopped = stop_early(invented(training), "val_loss", 2 if row.early_stopping else None)
         assert stopped == {name: getattr(row, name) for name in stopped}
 
 
-@pytest.mark.parametrize("change", [{"seeds": 3}, {"epochs": 4}])
-def test_tables_of_another_design_are_refused(sizes, change: dict):
-    small_sizes(sizes, **change)
+@pytest.mark.parametrize(("old", "new"), [("seeds: 2", "seeds: 3"), ("epochs: 8", "epochs: 4")])
+def test_tables_of_another_design_are_refused(sizes, old: str, new: str):
+    effects.load_values(read_grid())
+    GRID.write_text(GRID.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(UserError, match=r"dense\.csv.*sizes\.yaml"):
-        effects.main()
+        effects.load_values(read_grid())
 
 
 def test_more_images_than_there_are_is_one_line(workspace):
     run_stages(workspace, prepare, limit=60)
-    small_sizes(workspace)
+    shutil.copytree(ROOT / "study", "study")
     with pytest.raises((UserError, ProjectError), match="images"):
         engine.key_of(trainings.training(read_grid(), 1, Cell("dense-100", 480, 0.5)))
 
@@ -112,16 +114,12 @@ def test_a_claim_is_compared_with_and_without_dropout_in_one_family_per_kind_of_
             assert (row.adjusted_p, row.comparisons) == pytest.approx((comparison.adjusted_p, len(found)))
 
 
-def test_the_page_follows_the_comparisons_in_both_languages():
-    pages = [(ROOT / "study/sizes" / name).read_text(encoding="utf-8") for name in PAGES]
-    english, korean = (
-        [re.findall(r"[\d.,±+*-]+", line) for line in page.splitlines() if line[:1] == "|"] for page in pages
-    )
-    assert english == korean
+def test_the_page_follows_the_comparisons():
+    page = (ROOT / "study/sizes/README.md").read_text(encoding="utf-8")
     design = yaml.safe_load((ROOT / "study/sizes.yaml").read_text(encoding="utf-8"))
     committed = pd.read_csv(ROOT / "study/sizes/effects.csv").set_index(["value", "early_stopping"]).sort_index()
     for claim in design["claims"]:
-        (section,) = (part for part in pages[0].split("\n### ") if part.startswith(f"{claim['claim']['en']}?\n"))
+        (section,) = (part for part in page.split("\n### ") if part.startswith(f"{claim['claim']['en']}?\n"))
         rows = committed.loc[claim["value"], claim["early_stopping"]]
         significant = rows[rows["adjusted_p"] <= 0.05]
         pays = int(((significant["mean"] < 0) == ("loss" in claim["value"])).sum())

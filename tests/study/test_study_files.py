@@ -1,6 +1,7 @@
 """The files of the study: its design, its dvc.yaml, and the committed results."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from study.notes import findings
 from study.notes.design import read_design
 from study.sizes import effects
 from study.sizes.grid import read_grid
+from study.wording import PAGES
 from tests.support.clone import Clone, skip_elsewhere
 from tests.support.sources import undeclared, unneeded
 from tests.support.workspace import ROOT
@@ -74,6 +76,15 @@ def test_the_committed_pages_and_tables_follow_from_the_committed_trainings(desc
         Path(path).unlink()
     describe()
     assert {path: Path(path).read_bytes() for path in texts} == {path: (ROOT / path).read_bytes() for path in texts}
+
+
+@pytest.mark.parametrize("study", ["notes", "sizes"])
+def test_both_pages_have_the_same_numbers_commands_and_links_and_no_link_is_dead(study: str):
+    pages = [(ROOT / "study" / study / name).read_text(encoding="utf-8") for name in PAGES]
+    english, korean = (page.split("\n\n", 2)[2] for page in pages)  # without the link to the other page
+    for what in (r"[+-]?\d+\.\d+", r"\]\(([^)]+)\)", r"(?m)^    (.+)$"):
+        assert sorted(re.findall(what, english)) == sorted(re.findall(what, korean))
+    assert all((ROOT / "study" / study / target).is_file() for target in re.findall(r"\]\(([^)]+)\)", english))
 
 
 @pytest.mark.parametrize(
