@@ -58,7 +58,7 @@ def values_of(changes: Sequence[str]) -> dict[str, list[Any]]:
             raise UserError(f"{change}: must be NAME=VALUE or NAME=VALUE,VALUE,...")
         if name == "seed" or name in DataParams.model_fields:
             raise UserError(f"{name} cannot be varied: {PARAMS_FILE} selects the images, --seeds the seeds")
-        values[name] = [words.get(text, text) for text in listed.split(",")]
+        values[name] = [words.get(text.lower(), text) for text in listed.split(",")]
     return values
 
 
