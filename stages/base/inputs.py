@@ -105,6 +105,8 @@ def check_made_with(params: Params) -> None:
 def warn_if_edited() -> None:
     """Print a line if params.yaml is wrong, or differs from the parameters that the data or the model was made with."""
     try:
-        check_made_with(read_params())
+        params = read_params()
+        if all(map(Path.exists, MAKER)):
+            check_made_with(params)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -100,3 +100,7 @@ def test_results_of_other_parameters_are_refused_by_later_stages_and_named_by_to
         write_params(workspace, **SMALL, learning_rate=1e-5, patience=None, **{name: 0.25})
         warn_if_edited()
         assert name in capsys.readouterr().err
+    write_params(workspace, **SMALL, dropout=0.25)
+    next(iter(MAKER)).unlink()
+    warn_if_edited()
+    assert capsys.readouterr().err == ""  # there is nothing to compare
