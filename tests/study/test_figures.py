@@ -47,7 +47,7 @@ def test_the_findings_show_each_difference_with_its_interval_and_the_better_side
     noise = np.array([-1, 1, 0, 1, -1, 0, 1, -1])
     comparisons = compare({"gap": -1 + 0.1 * noise, "accuracy": 0.001 * noise})
     effects = {name: [(f"a: {name}", TRAININGS[1], comparison)] for name, comparison in comparisons.items()}
-    figure = findings("What was found", effects["gap"], effects["accuracy"])
+    figure = findings("Findings", effects["gap"], effects["accuracy"])
     for axes, (name, comparison), unit in zip(figure.axes, comparisons.items(), (1, 100), strict=True):
         assert [text.get_text() for text in axes.get_yticklabels()] == [f"a: {name}"]
         ((dot, _, (bar,)),) = axes.containers
